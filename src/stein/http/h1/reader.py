@@ -1,0 +1,478 @@
+"""Bytes to exchanges: the request side of HTTP/1.
+
+Facts.
+    Nearly every request head arrives in one piece; nearly every head ends where the bytes end;
+    the same request lines and field names come again and again.
+Danger.
+    Two parsers that disagree about where a message ends are a smuggling hole.  llhttp (in
+    httptools) is exact about fields and chunks, lenient about request lines, has no limits, and
+    does not say where in the bytes a message ended.
+Decision.
+    The reader finds the end of the head itself (the first CRLF CRLF), feeds llhttp exactly the
+    head, holds request line, Host and framing to its own rules, and counts a Content-Length body
+    itself.  llhttp never sees that body, so there is no second opinion on where it ends.  A
+    chunked body has an llhttp parser of its own, that is fed up to each CRLF CRLF, since a
+    chunked message can end only there.
+Price.
+    A head that comes in pieces is kept until it is complete, at most ``header_bytes`` plus a
+    request line; one search per piece looks for what can never become valid, so that garbage is
+    answered at once and not when the deadline passes.
+
+One reader serves one connection.  It gives one exchange at a time: what comes behind a message
+stays in :attr:`RequestReader.rest` until the server asks for it, so no request is looked at
+before the one in front of it has been answered.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from httptools import (
+    HttpParserCallbackError,
+    HttpParserError,
+    HttpParserUpgrade,
+    HttpRequestParser,
+)
+
+from stein.errors import RequestError
+from stein.http.exchange import Exchange, RequestLine
+from stein.http.grammar import is_host
+from stein.http.h1.framing import CHUNKED, apply_expectation, apply_persistence, body_length
+from stein.http.h1.strict import parse_request_line, show
+
+if TYPE_CHECKING:
+    from stein.http.limits import Limits
+
+__all__ = ["RequestReader", "clear_memories"]
+
+# What can never be part of a head, looked for in pieces that do not complete one: a line feed
+# without its carriage return, the reverse, and control characters (a TLS hello has them).
+_NEVER: Final = re.compile(rb"[^\r]\n|\r[^\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+# Fields of which a second one is an attack or a mistake (RFC 9112 3.2, 6.3; RFC 9110 8.3)
+_SINGLE: Final = frozenset({"HTTP_HOST", "CONTENT_LENGTH", "CONTENT_TYPE"})
+
+# llhttp refuses methods that it has no number for, so it is shown another one instead.
+_METHODS_OF_LLHTTP: Final = frozenset(
+    "ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL "
+    "MOVE NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SOURCE "
+    "SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE".split()
+)
+
+# Memories of pure functions, shared by all readers of the process.  They rely on the interpreter
+# lock only in that a dict's get, set and clear are atomic, which holds without it, too.  They are
+# emptied when full, so that no client can make them grow.
+_MOST_REMEMBERED: Final = 1024
+_LONGEST_REMEMBERED: Final = 512
+_lines: dict[bytes, RequestLine] = {}
+_names: dict[bytes, str] = {}
+_hosts: set[str] = set()
+
+
+def clear_memories() -> None:
+    """Forget all remembered request lines, field names and hosts (for tests)."""
+    _lines.clear()
+    _names.clear()
+    _hosts.clear()
+
+
+class RequestReader:
+    """Reads the requests of one connection.
+
+    :param limits: what a request may be at most.
+    :param template: what :attr:`Exchange.variables` starts from, copied for each request.
+    """
+
+    __slots__ = (
+        "_chunks",
+        "_detail",
+        "_fault",
+        "_head",
+        "_limits",
+        "_line",
+        "_parser",
+        "_remaining",
+        "_seen",
+        "_template",
+        "_variables",
+        "exchange",
+        "rest",
+    )
+
+    def __init__(self, limits: Limits, template: dict[str, Any]) -> None:
+        # for the life of the connection
+        self._limits = limits
+        self._template = template
+        # a head at most this long cannot exceed any limit: a field takes at least four bytes
+        self._detail = min(limits.request_line, limits.header_bytes, 4 * limits.header_fields)
+        self._parser: HttpRequestParser | None = None
+        self.rest = b""  #: bytes behind the last complete message
+        # for the life of one message
+        self._head: bytearray | None = None  # of a head that comes in pieces
+        self._line: RequestLine | None = None  # of such a head, once complete
+        self._variables: dict[str, Any] = {}
+        self._seen = b""  # of a head that was refused
+        self._fault: RequestError | None = None
+        self._remaining = 0
+        self._chunks: _ChunkedBody | None = None
+        #: the exchange whose head was read last; stays after its message is complete
+        self.exchange: Exchange | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether a message has begun whose head is not complete."""
+        return self._head is not None
+
+    @property
+    def seen(self) -> bytes:
+        """What came of the head that is under way or was refused."""
+        return bytes(self._head) if self._head is not None else self._seen
+
+    def add_to_template(self, variables: dict[str, Any]) -> None:
+        """Add to what the variables of each further request start from."""
+        self._template.update(variables)
+
+    def close(self) -> None:
+        """Let go of the parser, which refers back to the reader, and of all that was kept."""
+        self._parser = self._chunks = None
+        self._template.clear()
+
+    # -- the head -----------------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> Exchange | None:
+        """Take bytes of a request head.
+
+        :param data: what the peer sent; with what :attr:`rest` held in front, if anything.
+        :return: the exchange once its head is complete, ``None`` as long as it is not.  If its
+            ``complete`` is false, the body follows: see :meth:`feed_body`.
+        :raises RequestError: the bytes are no request that this server will answer.  The reader
+            cannot be used any more.
+        """
+        if self._head is not None:
+            return self._feed_piece(data)
+        end = data.find(b"\r\n\r\n") + 4
+        if end == 3 or data[0] == 13:  # incomplete, or empty lines in front
+            return self._feed_piece(data)
+        if end == len(data):
+            self.rest = b""
+            return self._read_head(data)
+        self.rest = data[end:]
+        return self._read_head(data[:end])
+
+    def _feed_piece(self, data: bytes) -> Exchange | None:
+        """Collect a head that comes in pieces."""
+        head = self._head
+        if head is None:
+            head = self._head = bytearray()
+        known = len(head)
+        head += data
+        if known <= 2:  # empty lines in front of a request line are skipped (RFC 9112 2.2)
+            while head.startswith(b"\r\n"):
+                del head[:2]
+            known = 0
+        end = head.find(b"\r\n\r\n", max(0, known - 3)) + 4
+        if end == 3:
+            self._check_piece(head, max(0, known - 1))
+            return None
+        self.rest = bytes(head[end:])
+        self._head = self._line = None
+        return self._read_head(bytes(head[:end]))
+
+    def _check_piece(self, head: bytearray, start: int) -> None:
+        """Refuse an incomplete head that cannot become a valid one."""
+        limits = self._limits
+        if (start == 0 and head.startswith(b"\n")) or _NEVER.search(head, start):
+            raise RequestError(400, f"control character out of place: {show(bytes(head))}")
+        if self._line is None:
+            end = head.find(b"\r\n", max(0, start - 1))
+            if (end if end >= 0 else len(head) - 1) > limits.request_line:
+                raise self._too_long(head)
+            if end < 0:
+                return
+            self._line = parse_request_line(bytes(head[:end]))
+        if len(head) - head.find(b"\r\n") > limits.header_bytes:
+            raise self._too_large()
+
+    def _read_head(self, head: bytes) -> Exchange:
+        """Make an exchange of a whole head, from request line to empty line."""
+        try:
+            return self._make_exchange(head)
+        except RequestError:
+            self._seen = head
+            raise
+
+    def _make_exchange(self, head: bytes) -> Exchange:
+        eol = head.find(b"\r\n")
+        if len(head) > self._detail:
+            self._check_sizes(head, eol)
+        # PERF: a memory of request lines; parse_request_line alone costs a sixth of a short
+        # request (bench: hello).
+        text = head[:eol]
+        line = _lines.get(text)
+        if line is None:
+            line = parse_request_line(text)
+            if eol <= _LONGEST_REMEMBERED:
+                if len(_lines) >= _MOST_REMEMBERED:
+                    _lines.clear()
+                _lines[text] = line
+        self._variables = variables = self._template.copy()
+        if b" \r\n" in head or b"\t\r\n" in head:
+            head = _strip_trailing_blanks(head)
+        parser = self._parser
+        if parser is None:
+            parser = self._parser = HttpRequestParser(self)
+        if line[0] not in _METHODS_OF_LLHTTP:
+            head = b"GET / HTTP/1.1" + head[eol:]
+        try:
+            parser.feed_data(head)
+        except HttpParserUpgrade:
+            # The client offers another protocol; nobody takes it up (RFC 9110 7.8).
+            self._parser = None
+        except HttpParserError as error:
+            raise self._refusal(error) from None
+        if self._fault is not None:
+            raise self._fault
+        if "" in variables:
+            del variables[""]
+        exchange = self.exchange = Exchange(line, variables)
+        if line.host is not None:
+            variables["HTTP_HOST"] = line.host
+        elif variables.get("HTTP_HOST") not in _hosts:
+            _check_host(exchange)
+        if "HTTP_CONNECTION" in variables or line[4] == "HTTP/1.0":
+            apply_persistence(exchange)
+        # Under HTTP/1.0, too, since a POST without Content-Length is refused there.
+        if (
+            "CONTENT_LENGTH" in variables
+            or "HTTP_TRANSFER_ENCODING" in variables
+            or line[4] == "HTTP/1.0"
+        ):
+            self._begin_body(exchange)
+        if "HTTP_EXPECT" in variables:
+            apply_expectation(exchange, variables["HTTP_EXPECT"])
+        return exchange
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field from llhttp, which has checked its characters."""
+        key = _names.get(name)
+        if key is None:
+            key = _remember_name(name)
+        variables = self._variables
+        if key in variables:
+            self._repeat(key, value.decode("latin-1"))
+        else:
+            variables[key] = value.decode("latin-1")
+
+    def _repeat(self, key: str, value: str) -> None:
+        """Join a repeated field (RFC 9110 5.2), or refuse it."""
+        if not key:  # another name with an underscore, see _remember_name
+            return
+        if key in _SINGLE:
+            # Raised by _read_head: an error inside a callback would reach it wrapped.
+            self._fault = RequestError(400, f"repeated header field {key}")
+        separator = "; " if key == "HTTP_COOKIE" else ","
+        # Linear although it joins: a request has at most limits.header_fields fields.
+        self._variables[key] = f"{self._variables[key]}{separator}{value}"
+
+    def _refusal(self, error: HttpParserError) -> RequestError:
+        if isinstance(error, HttpParserCallbackError) and error.__context__ is not None:
+            return RequestError(400, f"malformed header: {error.__context__}")
+        return RequestError(400, f"malformed header: {error}")
+
+    # -- limits -------------------------------------------------------------------------------
+
+    def _check_sizes(self, head: bytes, eol: int) -> None:
+        limits = self._limits
+        if eol > limits.request_line:
+            raise self._too_long(head)
+        if len(head) - eol > limits.header_bytes:
+            raise self._too_large()
+        if head.count(b"\r\n") - 2 > limits.header_fields:
+            reason = f"more than {limits.header_fields} header fields"
+            raise RequestError(431, reason, "limit_header_fields")
+
+    def _too_long(self, head: bytes | bytearray) -> RequestError:
+        limit = self._limits.request_line
+        reason = f"request line over {limit} bytes: {show(bytes(head[:81]))}"
+        return RequestError(414, reason, "limit_request_line")
+
+    def _too_large(self) -> RequestError:
+        reason = f"header fields over {self._limits.header_bytes} bytes"
+        return RequestError(431, reason, "limit_header_bytes")
+
+    # -- the body -----------------------------------------------------------------------------
+
+    def _begin_body(self, exchange: Exchange) -> None:
+        length = exchange.length = body_length(exchange, self._limits)
+        if length == 0:
+            return
+        exchange.complete = False
+        # This parser expects the body that it will never see.
+        self._parser = None
+        if length == CHUNKED:
+            exchange.chunked = True
+            self._chunks = _ChunkedBody(self._limits)
+        else:
+            self._remaining = length
+
+    def feed_body(self, data: bytes) -> bytes:
+        """Take bytes of the body of :attr:`exchange`, whose ``complete`` is false.
+
+        :return: the content in them; may be empty.  The exchange's ``received`` has grown by its
+            length, its ``complete`` tells whether the body has ended, and :attr:`rest` is what
+            came behind it.
+        :raises RequestError: 400 for faulty chunks, 413 or 431 for a limit.
+        """
+        exchange = self.exchange
+        if exchange is None or exchange.complete:
+            message = "feed_body() without a message that has more body to come"
+            raise RuntimeError(message)
+        if self._chunks is not None:
+            content, self.rest, exchange.complete = self._chunks.feed(data)
+            exchange.received += len(content)
+            limit = self._limits.body
+            if limit is not None and exchange.received > limit:
+                reason = f"chunked body is over the limit of {limit} bytes"
+                raise RequestError(413, reason, "limit_body")
+            if exchange.complete:
+                self._chunks = None
+            return content
+        content = data
+        if len(data) >= self._remaining:
+            content, self.rest = data[: self._remaining], data[self._remaining :]
+            exchange.complete = True
+        self._remaining -= len(content)
+        exchange.received += len(content)
+        return content
+
+
+class _ChunkedBody:
+    """Decodes one chunked body (RFC 9112 7.1); trailer fields are checked and dropped.
+
+    They never reach the application (RFC 9110 6.5.1): it would take them for header fields.
+    """
+
+    __slots__ = (
+        "_chunk",
+        "_content",
+        "_ended",
+        "_fields",
+        "_framing",
+        "_limits",
+        "_overhead",
+        "_parser",
+        "_tail",
+    )
+
+    _HEAD: Final = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    # The size line of a chunk that is not yet complete, which cannot be told from extensions.
+    _SLACK: Final = 24
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._content: list[bytes] = []
+        self._ended = False
+        self._tail = b""  # the last three bytes fed, in case a CRLF CRLF was cut
+        self._chunk = 0  # content of the chunk under way
+        self._overhead = 0  # bytes fed that were no content
+        self._framing = 0  # what of it a plain encoder needs
+        self._fields = -1  # trailer fields; the one of _HEAD does not count
+        self._parser = HttpRequestParser(self)
+        self._parser.feed_data(self._HEAD)
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes, bool]:
+        """Decode bytes: the content, what is behind the body, and whether it has ended."""
+        view = memoryview(data)
+        window = self._tail + data  # so that positions in it are shifted by len(tail)
+        shift = len(self._tail)
+        position = 0
+        search = 0
+        while not self._ended and position < len(data):
+            found = window.find(b"\r\n\r\n", search)
+            stop = len(data) if found < 0 else found + 4 - shift
+            search = found + 2
+            if stop > position:
+                self._feed_parser(view[position:stop])
+                position = stop
+        self._tail = window[-3:]
+        content = self._content[0] if len(self._content) == 1 else b"".join(self._content)
+        self._content.clear()
+        self._overhead += position - len(content)
+        self._check_overhead()
+        return content, data[position:], self._ended
+
+    def _feed_parser(self, piece: memoryview) -> None:
+        try:
+            self._parser.feed_data(piece)
+        except HttpParserError as error:
+            raise RequestError(400, f"malformed chunked body: {error}") from None
+
+    def _check_overhead(self) -> None:
+        limits = self._limits
+        if self._overhead - self._framing - self._SLACK > limits.chunk_overhead:
+            reason = f"chunk extensions and trailer over {limits.chunk_overhead} bytes"
+            raise RequestError(431, reason, "limit_chunk_overhead")
+        if self._fields > limits.header_fields:
+            reason = f"more than {limits.header_fields} trailer fields"
+            raise RequestError(431, reason, "limit_header_fields")
+
+    # callbacks of llhttp
+
+    def on_body(self, content: bytes) -> None:
+        self._content.append(content)
+        self._chunk += len(content)
+
+    def on_chunk_complete(self) -> None:
+        self._framing += len(f"{self._chunk:x}") + 4
+        self._chunk = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields += 1
+
+    def on_message_complete(self) -> None:
+        self._ended = True
+
+
+def _remember_name(name: bytes) -> str:
+    """The CGI name of a field (RFC 3875 4.1.18).
+
+    A name with an underscore becomes the empty key, which is thrown away: it would be
+    indistinguishable from the same name with a hyphen, which a proxy in front may have vouched
+    for.
+    """
+    text = name.decode("latin-1").upper()
+    if "_" in text:
+        key = ""
+    else:
+        key = text.replace("-", "_")
+        if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
+            key = "HTTP_" + key
+    if len(name) <= _LONGEST_REMEMBERED:
+        if len(_names) >= _MOST_REMEMBERED:
+            _names.clear()
+        _names[name] = key
+    return key
+
+
+def _check_host(exchange: Exchange) -> None:
+    """Hold the Host field to RFC 9112 3.2."""
+    host = exchange.variables.get("HTTP_HOST")
+    if host is None:
+        if exchange.line.protocol == "HTTP/1.0":
+            return
+        raise RequestError(400, "HTTP/1.1 request without a Host field")
+    if not is_host(host):
+        raise RequestError(400, f"invalid Host field: {host[:80]!a}")
+    if len(_hosts) >= _MOST_REMEMBERED:
+        _hosts.clear()
+    _hosts.add(host)
+
+
+def _strip_trailing_blanks(head: bytes) -> bytes:
+    """Take the optional white space from the ends of field lines (RFC 9112 5.1).
+
+    llhttp strips it in front of a value only.  The request line stays as it is.
+    """
+    first, *lines = head.split(b"\r\n")
+    return b"\r\n".join([first, *(line.rstrip(b" \t") for line in lines)])

@@ -1,0 +1,411 @@
+"""From the text ``module:attribute`` to the application it names.
+
+What can be written::
+
+    module                      its application, app, create_app() or make_app()
+    module:attribute            dotted names reach into objects: shop:site.wsgi
+    module:create(7, name="x")  a call with literal arguments, for application factories
+    path/to/file.py[:...]       a file; its directory is put first on the import path
+
+Everything that can go wrong is one error, :class:`~stein.errors.ApplicationNotFound`, whose
+message is one line.  Where the user's own code raised, that exception is its ``__cause__`` and
+:func:`user_traceback` shows it without the frames of the import machinery.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import inspect
+import os
+import re
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from stein.errors import ApplicationNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stein.typing import WSGIApplication
+
+__all__ = ["load_application", "user_traceback"]
+
+#: What a module without ``:attribute`` is asked for, in order.
+NAMES: Final = ("application", "app")
+FACTORIES: Final = ("create_app", "make_app")
+
+#: How many names an error message offers.
+OFFERED: Final = 5
+
+split_target = re.compile(r"(?P<place>.+?\.py|[^:]*)(?::(?P<expression>.*))?", re.DOTALL).fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """What stands behind the colon.
+
+    ``call`` tells whether it is a call; then it has literal arguments.
+    """
+
+    names: tuple[str, ...]
+    call: bool
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def load_application(target: str, app_dir: str | os.PathLike[str] | None = None) -> WSGIApplication:
+    """Import the application that ``target`` names.
+
+    :param target: see the head of this module.
+    :param app_dir: a directory to put first on the import path; for a file it is the file's own.
+    :returns: the application.
+    :raises ApplicationNotFound: whatever went wrong, in one line.
+    """
+    found = split_target(target.strip())
+    if not found or not found["place"]:
+        message = f"{target!r} names no module; write module:attribute, e.g. shop.wsgi:app"
+        raise ApplicationNotFound(message)
+    text = found["expression"]
+    # A wrong expression is told before anything is imported.
+    expression = parse_expression(text, target) if text else None
+    module = find_module(found["place"], Path(app_dir) if app_dir is not None else None)
+    if expression is None:
+        return guess_application(module)
+    return checked(resolve(module, expression), target)
+
+
+# -- the module ---------------------------------------------------------------------------------
+
+
+def find_module(place: str, app_dir: Path | None) -> ModuleType:
+    """Import the module at a dotted name or a path."""
+    if place.endswith(".py"):
+        path = (app_dir / place if app_dir is not None else Path(place)).resolve()
+        name, directory = module_of_file(path)
+        put_first(directory)
+        module = import_module(name, directory)
+        if module.__file__ is None or not same_file(Path(module.__file__), path):
+            message = (
+                f"{place}: the name {name!r} is taken by the module {module.__file__ or name}; "
+                "rename the file"
+            )
+            raise ApplicationNotFound(message)
+        return module
+    directory = (app_dir or Path()).resolve()
+    if not directory.is_dir():
+        message = f"app_dir={str(app_dir)!r} is not a directory"
+        raise ApplicationNotFound(message)
+    if not all(part.isidentifier() for part in place.split(".")):
+        hint = ""
+        if "/" in place or os.sep in place:
+            hint = f"; a file is written with its suffix: {place}.py"
+        message = f"{place!r} is neither a module's dotted name nor a .py file{hint}"
+        raise ApplicationNotFound(message)
+    put_first(directory)
+    return import_module(place, directory)
+
+
+def module_of_file(path: Path) -> tuple[str, Path]:
+    """Return the dotted name of a file and the directory that the name starts from.
+
+    A file inside packages is imported as part of them, so that its relative imports work.
+    """
+    if not path.is_file():
+        names = [item.name for item in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        raise ApplicationNotFound(f"no such file: {path}{offer(path.name, names)}")
+    parts = [] if path.name == "__init__.py" else [path.stem]
+    directory = path.parent
+    while (directory / "__init__.py").is_file() and directory != directory.parent:
+        parts.insert(0, directory.name)
+        directory = directory.parent
+    return ".".join(parts), directory
+
+
+def put_first(directory: Path) -> None:
+    """Put a directory first on the import path, as ``python file.py`` does."""
+    entry = str(directory)
+    if sys.path[:1] != [entry]:
+        sys.path.insert(0, entry)
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def import_module(name: str, directory: Path) -> ModuleType:
+    """Import a module; turn whatever it raises into one line with a cause."""
+    importlib.invalidate_caches()
+    try:
+        return importlib.import_module(name)
+    except KeyboardInterrupt:
+        raise
+    except ModuleNotFoundError as error:
+        if is_target_itself(error, name):
+            message = f"no module named {error.name!r} in {directory} or on the import path"
+            names = module_names(directory, error.name or "")
+            raise ApplicationNotFound(message + offer(name.rpartition(".")[2], names)) from None
+        raise failed(f"{name} cannot be imported", error) from error
+    except BaseException as error:  # SystemExit too: a module that ends the program at import
+        raise failed(f"{name} cannot be imported", error) from error
+
+
+def is_target_itself(error: ModuleNotFoundError, name: str) -> bool:
+    """Whether the missing module is the one that was asked for, not an import inside it."""
+    missing = error.name or ""
+    if name != missing and not name.startswith(missing + "."):
+        return False
+    return not user_frames(error)
+
+
+def module_names(directory: Path, missing: str) -> list[str]:
+    """Return what could have been meant: the modules beside the missing one."""
+    for package in missing.split(".")[:-1]:
+        directory /= package
+    if not directory.is_dir():
+        return []
+    files = [path.stem for path in directory.glob("*.py") if path.stem != "__init__"]
+    return files + [path.parent.name for path in directory.glob("*/__init__.py")]
+
+
+# -- the attribute ------------------------------------------------------------------------------
+
+
+def parse_expression(text: str, target: str) -> Expression:
+    """Read ``name``, ``dotted.name`` or ``name(literals)``; no code is run.
+
+    :raises ApplicationNotFound: for anything else.
+    """
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+        call = isinstance(node, ast.Call)
+        args: tuple[Any, ...] = ()
+        kwargs: dict[str, Any] = {}
+        if isinstance(node, ast.Call):
+            args = tuple(ast.literal_eval(item) for item in node.args)
+            kwargs = {literal_name(item): ast.literal_eval(item.value) for item in node.keywords}
+            node = node.func
+        names: list[str] = []
+        while isinstance(node, ast.Attribute):
+            names.insert(0, node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            raise ValueError  # noqa: TRY004, TRY301 - the same answer as for unreadable text
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        message = (
+            f"{target!r}: behind the colon stands an attribute (app, site.wsgi) or a call with "
+            "literal arguments (create_app('production')), nothing else"
+        )
+        raise ApplicationNotFound(message) from None
+    return Expression((node.id, *names), call, args, kwargs)
+
+
+def literal_name(keyword: ast.keyword) -> str:
+    """Return the keyword's name; ``**mapping`` has none."""
+    if keyword.arg is None:
+        raise ValueError
+    return keyword.arg
+
+
+def resolve(module: ModuleType, expression: Expression) -> object:
+    """Follow the names from the module and make the call, if it is one."""
+    found: object = module
+    path = module.__name__
+    for name in expression.names:
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            message = f"{path} has no attribute {name!r}{offer(name, callables(found))}"
+            raise ApplicationNotFound(message) from None
+        except Exception as error:
+            raise failed(f"{path}.{name} cannot be read", error) from error
+        path += f".{name}"
+    if not expression.call:
+        return found
+    if not callable(found):
+        raise ApplicationNotFound(f"{path} cannot be called; it is {described(found)}")
+    return made(found, path, expression.args, expression.kwargs)
+
+
+def guess_application(module: ModuleType) -> WSGIApplication:
+    """Return what a module without ``:attribute`` offers, by the names in use."""
+    name = module.__name__
+    for attribute in NAMES:
+        found = getattr(module, attribute, None)
+        # A package may have a submodule app: that is not what was meant.
+        if found is not None and not isinstance(found, ModuleType):
+            return checked(found, f"{name}:{attribute}")
+    for attribute in FACTORIES:
+        factory = getattr(module, attribute, None)
+        if callable(factory):
+            return checked(made(factory, f"{name}.{attribute}"), f"{name}:{attribute}()")
+    wanted = ", ".join((*NAMES, *(f"{factory}()" for factory in FACTORIES)))
+    message = f"{name} has none of {wanted}{offer('app', callables(module))}"
+    raise ApplicationNotFound(message)
+
+
+def made(
+    factory: Callable[..., object],
+    path: str,
+    args: tuple[Any, ...] = (),
+    kwargs: dict[str, Any] | None = None,
+) -> object:
+    """Call an application factory."""
+    kwargs = kwargs or {}
+    try:
+        inspect.signature(factory).bind(*args, **kwargs)
+    except TypeError as error:
+        message = f"{path}() was not called: {error}; write its arguments into the parentheses"
+        raise ApplicationNotFound(message) from None
+    except ValueError:
+        pass  # a callable in C that does not tell its parameters
+    try:
+        return factory(*args, **kwargs)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise failed(f"{path}() failed", error) from error
+
+
+def checked(found: object, target: str) -> WSGIApplication:
+    """Return ``found`` if it can be called as PEP 3333 says."""
+    if not callable(found):
+        message = f"{target!r} is no application: it cannot be called; it is {described(found)}"
+        raise ApplicationNotFound(message)
+    try:
+        signature = inspect.signature(found)
+    except (TypeError, ValueError):
+        return cast("WSGIApplication", found)  # a callable in C that does not tell
+    try:
+        signature.bind({}, None)
+    except TypeError:
+        message = f"{target!r} is no WSGI application: it takes {signature}, "
+        message += "not (environ, start_response)"
+        if is_call_possible(signature):
+            message += f"; if it makes the application, write {target}()"
+        elif list(signature.parameters)[-3:] == ["scope", "receive", "send"]:
+            message += "; it is an ASGI application"
+        raise ApplicationNotFound(message) from None
+    return cast("WSGIApplication", found)
+
+
+def is_call_possible(signature: inspect.Signature) -> bool:
+    """Whether it can be called without arguments, as a factory would."""
+    try:
+        signature.bind()
+    except TypeError:
+        return False
+    return True
+
+
+# -- words --------------------------------------------------------------------------------------
+
+
+def callables(owner: object) -> list[str]:
+    """Return the names of what could be meant: public callables that are not classes."""
+    if not isinstance(owner, ModuleType):
+        return [name for name in dir(owner) if not name.startswith("_")]
+    return [
+        name
+        for name, value in vars(owner).items()
+        if not name.startswith("_")
+        and callable(value)
+        and (not isinstance(value, type) or value.__module__ == owner.__name__)
+    ]
+
+
+def offer(name: str, names: list[str]) -> str:
+    """Return the end of a message that offers other names, the nearest first."""
+    near = difflib.get_close_matches(name, names, n=OFFERED, cutoff=0.5)
+    others = [item for item in names if item not in near][: OFFERED - len(near)]
+    if near:
+        rest = f" (it also offers {', '.join(others)})" if others else ""
+        return f"; did you mean {' or '.join(near)}?{rest}"
+    return f"; it offers {', '.join(others)}" if others else ""
+
+
+def described(value: object) -> str:
+    """Return what a value is, in one short line."""
+    kind = type(value)
+    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    text = repr(value) if isinstance(value, str | int | float | bool | None) else ""
+    return f"{name} {text}".strip()[:80]
+
+
+def failed(what: str, error: BaseException) -> ApplicationNotFound:
+    """Return the error for an exception of the user's: ``what: file:line: Type: text``."""
+    text = " ".join(str(error).split())
+    if isinstance(error, SyntaxError) and error.filename:
+        where, text = f"{error.filename}:{error.lineno}: ", error.msg
+    else:
+        frames = user_frames(error)
+        where = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
+    kind = type(error).__name__
+    return ApplicationNotFound(f"{what}: {where}{kind}{': ' if text else ''}{text}")
+
+
+# -- the traceback ------------------------------------------------------------------------------
+
+#: How the file names of stein's and of the import system's frames begin.
+MACHINERY: Final = (
+    str(Path(__file__).resolve().parent.parent) + os.sep,
+    str(Path(importlib.__file__).resolve().parent) + os.sep,
+    "<frozen importlib",
+)
+
+
+def is_machinery(filename: str) -> bool:
+    """Whether a frame belongs to the import system or to stein."""
+    return filename.startswith(MACHINERY)
+
+
+def user_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Return the frames of an exception that are neither importlib's nor ours."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [frame for frame in frames if not is_machinery(frame.filename)]
+
+
+def user_traceback(error: BaseException) -> str:
+    """Render a traceback that begins in the user's code.
+
+    Frames of the import system and of stein are left out, in the exception and in the chain
+    behind it.  An exception without any other frame keeps its own: then the fault is ours.
+
+    :param error: an exception; for an :class:`~stein.errors.ApplicationNotFound` with a cause,
+        the cause is shown.
+    :returns: the text, ending in a line break.
+    """
+    if isinstance(error, ApplicationNotFound) and error.__cause__ is not None:
+        error = error.__cause__
+    rendered = traceback.TracebackException.from_exception(error)
+    fold(rendered, error)
+    return "".join(rendered.format())
+
+
+def fold(rendered: traceback.TracebackException, error: BaseException) -> None:
+    """Leave out the machinery's frames, here and in the exceptions behind this one."""
+    kept = [frame for frame in rendered.stack if not is_machinery(frame.filename)]
+    if kept:
+        rendered.stack = traceback.StackSummary.from_list(kept)
+    elif isinstance(error, SyntaxError | ImportError):
+        # The traceback module leaves the headline out when there is no stack at all.
+        rendered.stack = None  # type: ignore[assignment]
+    pairs = [
+        (rendered.__cause__, error.__cause__),
+        (rendered.__context__, error.__context__),
+    ]
+    if isinstance(error, BaseExceptionGroup):
+        pairs += zip(rendered.exceptions or (), error.exceptions, strict=False)
+    for other, behind in pairs:
+        # A rendering has no cycles: it stops where an exception was seen before.
+        if other is not None and behind is not None:
+            fold(other, behind)

@@ -1,0 +1,385 @@
+"""One call of the application: PEP 3333, from environ to the last piece of the body."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import stat
+from contextvars import Context
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from stein.clock import monotonic
+from stein.errors import ApplicationError, Disconnected, RequestError
+from stein.http.h1.writer import LAST_CHUNK, UNKNOWN, Head, chunk, make_head
+from stein.http.status import status_text
+from stein.server.outbox import FileSpan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from stein.http.exchange import Exchange
+    from stein.server.connection import Connection
+    from stein.typing import Environ, ExcInfo, HeaderList, Write
+
+__all__ = ["Call", "FileWrapper"]
+
+logger: Final = logging.getLogger("stein.error")
+
+
+class FileWrapper:
+    """``wsgi.file_wrapper``: a file as the body of a response.
+
+    If it is a real file, the kernel sends it (``sendfile``) and no thread waits for the client;
+    otherwise it is read block by block.
+    """
+
+    def __init__(self, filelike: IO[bytes], block_size: int = 65536) -> None:
+        self.filelike = filelike
+        self.block_size = block_size
+        if hasattr(filelike, "close"):
+            self.close = filelike.close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        block = self.filelike.read(self.block_size)
+        if block:
+            return block
+        raise StopIteration
+
+    def rest(self) -> tuple[int, int] | None:
+        """Position and number of the bytes left, if it is a regular file that has a position."""
+        try:
+            status = os.fstat(self.filelike.fileno())
+            position = self.filelike.tell()
+        except (AttributeError, OSError, ValueError):
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        return position, max(0, status.st_size - position)
+
+
+class Call:
+    """One call of the application, and the writing of what it answers.
+
+    A call is run by one thread of the crew and, if it is suspended because the client reads
+    slowly, resumed by the same thread in the same context; ``close()`` of the application's
+    iterable runs there, too.
+
+    :param connection: where the request came from; the call owns its sending side until it ends.
+    :param exchange: the request.
+    :param body: its ``wsgi.input``.
+    """
+
+    __slots__ = (
+        "_body",
+        "_context",
+        "_head",
+        "_headers",
+        "_iterable",
+        "_iterator",
+        "_left",
+        "_status",
+        "connection",
+        "exchange",
+        "suspended",
+        "worker",
+    )
+
+    connection: Connection
+    exchange: Exchange
+    worker: Any  #: the thread of the crew that runs it
+    suspended: bool  #: waits for the client to take what it was given
+    _context: Context
+    _head: Head | None  # None until the head was sent
+    _headers: HeaderList
+    _iterable: Iterable[bytes] | None
+    _iterator: Iterator[bytes]
+    _left: int  # how many bytes of the declared length are to come
+    _status: str | None
+
+    def __init__(self, connection: Connection, exchange: Exchange, body: IO[bytes]) -> None:
+        self.connection = connection
+        self.exchange = exchange
+        self.suspended = False
+        self._body = body
+        self._head = None
+        self._status = None
+        self._iterable = None
+
+    # -- what the crew calls ------------------------------------------------------------------
+
+    def run(self, worker: Any) -> None:
+        """Call the application and send what it gives.
+
+        Returns when the response is complete, or with :attr:`suspended` set.  Raises nothing.
+        """
+        self.worker = worker
+        exchange = self.exchange
+        exchange.thread = worker.name
+        exchange.entered = monotonic()
+        # A context of its own for each call: what an application leaves behind in a context
+        # variable is never seen by the next request, and a suspended call finds it again.
+        self._context = context = Context()
+        context.run(self._run)
+        exchange.left = monotonic()
+
+    def resume(self) -> None:
+        """Go on with a suspended call, or end it if the client has gone."""
+        self.suspended = False
+        self._context.run(self._resume)
+        self.exchange.left = monotonic()
+
+    # -- inside the call's context ------------------------------------------------------------
+
+    def _run(self) -> None:
+        connection = self.connection
+        try:
+            result = connection.engine.application(self._environ(), self.start_response)
+            kind = result.__class__
+            if kind is list or kind is tuple:
+                # PERF: nearly all responses are one piece in a list: no iterator, no close().
+                self._send_whole(result[0] if len(result) == 1 else b"".join(result))  # type: ignore[index,arg-type]
+                if self._body.__class__ is not io.BytesIO:
+                    self._body.close()
+                return
+            self._iterable = result
+            if kind is FileWrapper and self._send_file(result):  # type: ignore[arg-type]
+                return
+            self._iterator = iter(result)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the server goes on
+            self._fail(error)
+            self._close()
+            return
+        self._resume()
+
+    def _resume(self) -> None:
+        try:
+            if self.connection.gone:
+                raise Disconnected(400, "the client went away during the response")
+            if not self._iterate():
+                return
+            self._end_body()
+        except BaseException as error:  # noqa: BLE001
+            self._fail(error)
+        self._close()
+
+    def _environ(self) -> Environ:
+        """The environ of PEP 3333: the connection's template and the header fields are in."""
+        exchange = self.exchange
+        environ = exchange.variables
+        method, target, path, query, protocol, _ = exchange.line
+        environ["REQUEST_METHOD"] = method
+        environ["PATH_INFO"] = path
+        environ["QUERY_STRING"] = query
+        environ["SERVER_PROTOCOL"] = protocol
+        environ["RAW_URI"] = environ["REQUEST_URI"] = target
+        environ["wsgi.input"] = self._body
+        return environ
+
+    def start_response(
+        self, status: str, headers: HeaderList, exc_info: ExcInfo | None = None
+    ) -> Write:
+        """``start_response`` of PEP 3333."""
+        if exc_info is not None:
+            try:
+                if self._head is not None:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # breaks the cycle through the traceback's frame
+        elif self._status is not None:
+            message = "start_response() was called a second time without exc_info"
+            raise ApplicationError(message)
+        self._status = status
+        self._headers = headers
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """The ``write()`` callable of PEP 3333; waits while the client is slow to take it."""
+        self._send(data)
+        self.connection.wait_drained()
+
+    # -- the body -----------------------------------------------------------------------------
+
+    def _iterate(self) -> bool:
+        """Send the pieces of the iterable; false if the call was suspended on the way."""
+        connection = self.connection
+        most = connection.engine.settings.response_buffer
+        for piece in self._iterator:
+            if piece:
+                self._send(piece)
+                if connection.unsent > most:
+                    self.suspended = True
+                    return False
+            elif piece.__class__ is not bytes:
+                self._refuse_piece(piece)
+            if self._head is not None and self._head.bodiless:
+                break  # nobody will see the rest
+        return True
+
+    def _send(self, piece: bytes) -> None:
+        """Send one piece of the body, behind the head if that has not gone yet."""
+        if piece.__class__ is not bytes:
+            self._refuse_piece(piece)
+        head = self._head
+        data = b""
+        if head is None:
+            head = self._make_head(self._known_length(piece))
+            data = head.data
+        if head.bodiless:
+            piece = b""
+        elif head.chunked:
+            data = data + chunk(piece) if piece else data
+        else:
+            too_many = head.length != UNKNOWN and len(piece) > self._left
+            if too_many:
+                piece = piece[: self._left]
+            self._left -= len(piece)
+            data = data + piece if data else piece
+            if too_many:
+                self.connection.write(data)
+                self.exchange.sent_bytes += len(piece)
+                message = f"the application gave more than the declared {head.length} bytes"
+                raise ApplicationError(message)
+        if data:
+            self.connection.write(data)
+        self.exchange.sent_bytes += len(piece)
+
+    def _send_whole(self, body: bytes) -> None:
+        """Send a body of one piece, which is all there is."""
+        if self._head is not None or body.__class__ is not bytes:
+            if body or body.__class__ is not bytes:
+                self._send(body)
+            self._end_body()
+            return
+        head = self._make_head(len(body))
+        if head.bodiless:
+            self.connection.write(head.data)
+            return
+        if head.length != len(body):
+            self._send(body)  # says what is wrong
+            self._end_body()
+            return
+        self.exchange.sent_bytes = len(body)
+        self.connection.write(head.data, body)
+
+    def _known_length(self, piece: bytes) -> int:
+        """The length of the body, if its first piece is all there is (PEP 3333)."""
+        try:
+            return len(piece) if len(self._iterable) == 1 else UNKNOWN  # type: ignore[arg-type]
+        except TypeError:
+            return UNKNOWN
+
+    def _make_head(self, length: int) -> Head:
+        if self._status is None:
+            message = "the application gave its body before it called start_response()"
+            raise ApplicationError(message)
+        connection, exchange = self.connection, self.exchange
+        if connection.must_close or not exchange.complete:
+            exchange.persistent = False
+        tail = connection.engine.tail
+        tail.refresh(exchange.entered)
+        head = self._head = make_head(self._status, self._headers, exchange, length, tail)
+        self._left = head.length
+        return head
+
+    def _send_file(self, wrapper: FileWrapper) -> bool:
+        """Let the kernel send the file; false if it must be read block by block instead."""
+        rest = wrapper.rest()
+        if rest is None or self._head is not None:
+            return False
+        position, count = rest
+        head = self._make_head(count)
+        if head.chunked or head.length > count:
+            self._fail(ApplicationError(
+                f"the file has {count} bytes, the declared length is {head.length}"
+            ))  # fmt: skip
+            self._close()
+            return True
+        self.connection.write(head.data)
+        if not head.bodiless and head.length > 0:
+            self.exchange.sent_bytes = head.length
+            self._left = 0
+            self.connection.write_file(wrapper.filelike, position, head.length)
+        if self.connection.unsent_any:
+            # Resumed when the client has it all: then only the closing is left to do.
+            self._iterator = iter(())
+            self.suspended = True
+        else:
+            self._close()
+        return True
+
+    def _end_body(self) -> None:
+        """The application has given everything."""
+        if self._head is None:
+            self._send(b"")
+        head = self._head
+        assert head is not None  # noqa: S101 - _send made it
+        if head.bodiless:
+            return
+        if head.chunked:
+            self.connection.write(LAST_CHUNK)
+        elif head.length != UNKNOWN and self._left:
+            message = (
+                f"the application declared {head.length} bytes and gave "
+                f"{head.length - self._left}"
+            )
+            raise ApplicationError(message)
+
+    def _refuse_piece(self, piece: object) -> None:
+        if not isinstance(piece, bytes):
+            message = f"the body must be bytes, the application gave {type(piece).__name__}"
+            raise ApplicationError(message)
+
+    # -- ends ---------------------------------------------------------------------------------
+
+    def _close(self) -> None:
+        """Close the iterable and the request body; after this the call is over."""
+        close = getattr(self._iterable, "close", None)
+        self._iterable = None
+        self._iterator = iter(())
+        try:
+            if close is not None:
+                close()
+        except BaseException:
+            logger.exception("%s: close() of the response failed", self._where())
+        if self._body.__class__ is not io.BytesIO:
+            self._body.close()
+
+    def _fail(self, error: BaseException) -> None:
+        """Something went wrong: tell the log, and the client as far as that is still possible."""
+        exchange, connection = self.exchange, self.connection
+        exchange.persistent = False
+        exchange.error = f"{type(error).__name__}: {error}"
+        if isinstance(error, Disconnected) and connection.gone:
+            exchange.outcome = "client_gone"
+            return
+        if isinstance(error, RequestError):  # a faulty or too slow body, read by the application
+            exchange.outcome = "limit" if error.limit else "bad_request"
+            status = error.status
+        else:
+            exchange.outcome = "app_error"
+            status = 500
+            logger.error("%s: %s", self._where(), error, exc_info=error)
+        if isinstance(error, KeyboardInterrupt):
+            connection.engine.request_stop(0.0)
+        if self._head is not None:
+            exchange.outcome = "cut_off"
+            connection.cut_off(abrupt=self._head.length == UNKNOWN and not self._head.chunked)
+            return
+        self._status, self._headers = status_text(status), [("Content-Type", "text/plain")]
+        body = f"{status_text(status)}\n".encode()
+        try:
+            self._send_whole(body)
+        except OSError:
+            exchange.outcome = "client_gone"
+
+    def _where(self) -> str:
+        exchange = self.exchange
+        return (
+            f"{exchange.line.method} {exchange.line.target!a} "
+            f"(connection {exchange.connection.id}, request {exchange.number})"
+        )
+

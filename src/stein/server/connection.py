@@ -1,0 +1,851 @@
+"""One client's connection, from accept to close.
+
+States, and what leads from one to the next (the poller watches for what is in brackets)::
+
+    HANDSHAKE [read or write]  TLS is being agreed on
+        └─ done                                            → HEAD
+    HEAD      [read]           idle, or a request head comes in
+        ├─ head complete, body follows                     → BODY, or CALL if it is streamed
+        ├─ request complete                                → CALL
+        ├─ malformed, too large, too slow                  → DRAIN, answer in hand
+        └─ end of input, idle too long                     → CLOSED
+    BODY      [read]           the body is collected before the call
+        ├─ complete                                        → CALL
+        └─ malformed, too large, too slow, cut short       → DRAIN, answer in hand
+    CALL      [as it was]      waits for a thread, or is with the application
+        ├─ all sent, connection goes on                    → HEAD
+        └─ bytes left, call suspended, or to be closed     → DRAIN
+    DRAIN     [write]          the client takes what is in the outbox
+        ├─ all sent, call suspended                        → CALL, resumed
+        ├─ all sent, connection goes on                    → HEAD
+        ├─ all sent, to be closed                          → LINGER
+        └─ write timeout, client gone                      → CLOSED
+    LINGER    [read]           sending side shut; input is dropped
+        └─ end of input, time or bytes used up             → CLOSED
+
+Threads.
+    The leader owns a connection in every state but CALL; in CALL the thread that runs the call
+    owns it, and hands it back through :meth:`Connection.after_call`.  ``busy`` is true exactly
+    in CALL.  Two things the leader still does then: it stops watching a busy connection that has
+    news (``masked``), and it flushes the outbox, under the outbox's lock.  Only the leader
+    closes: a thread never closes a socket that somebody else may be polling.
+"""
+
+from __future__ import annotations
+
+import io
+import select
+import socket
+import struct
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from stein.clock import monotonic
+from stein.errors import Disconnected, RequestError
+from stein.http.exchange import Exchange, RequestLine
+from stein.http.h1.reader import RequestReader
+from stein.http.h1.strict import parse_request_line, show
+from stein.http.h1.writer import continue_head, make_head
+from stein.http.status import status_text
+from stein.server.body import BodyCollector, open_stream
+from stein.server.call import Call
+from stein.server.deadlines import NEVER, Entry
+from stein.server.outbox import FileSpan, Outbox
+from stein.server.poller import HANGUP, READ, WRITE
+from stein.server.tls import TLSSocket
+
+if TYPE_CHECKING:
+    from stein.server.engine import Engine
+
+__all__ = ["Connection"]
+
+HEAD: Final = 0
+HANDSHAKE: Final = 1
+BODY: Final = 2
+CALL: Final = 3
+DRAIN: Final = 4
+LINGER: Final = 5
+CLOSED: Final = 6
+
+_RECEIVE: Final = 65536
+_RECEIVE_BODY: Final = 262144
+_GONE: Final = 0x008 | 0x010  # EPOLLERR, EPOLLHUP: both directions are dead
+_ABORT: Final = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
+_NO_LINE: Final = RequestLine("", "", "", "", "")
+
+
+class Connection:
+    """One client's connection.
+
+    :param engine: the engine that it belongs to.
+    :param sock: accepted, non-blocking.
+    :param peer: the client's address, as ``REMOTE_ADDR`` gives it.
+    :param template: what is the same in the environ of all its requests.
+    """
+
+    __slots__ = (
+        # for its whole life
+        "engine",
+        "fd",
+        "id",
+        "peer",
+        "sock",
+        "_reader",
+        "_recv",
+        "_send",
+        # as the poller and the deadlines see it
+        "deadline",
+        "entry",
+        "timer",
+        "_interest",
+        # state
+        "busy",
+        "gone",
+        "masked",
+        "must_close",
+        "number",
+        "state",
+        "_outbox",
+        # of the exchange under way
+        "_began",
+        "_body",
+        "_body_began",
+        "_call",
+        "_lingered",
+    )
+
+    def __init__(
+        self, engine: Engine, sock: Any, number: int, peer: str, template: dict[str, Any]
+    ) -> None:
+        self.engine = engine
+        self.sock = sock
+        self.fd: int = sock.fileno()
+        self.id = number
+        self.peer = peer
+        template["stein.disconnected"] = self.is_disconnected
+        self._reader = RequestReader(engine.limits, template)
+        self._recv = sock.recv
+        self._send = sock.send
+        self.deadline = NEVER
+        self.timer = NEVER
+        self.entry: Entry | None = None
+        self._interest = READ
+        self.busy = False
+        self.masked = False
+        self.gone = False  #: nobody reads the answers any more
+        self.must_close = engine.settings.keep_alive <= 0
+        self.number = 0  #: of the request under way, from 1
+        self.state = HANDSHAKE if sock.__class__ is TLSSocket else HEAD
+        self._outbox: Outbox | None = None
+        self._began = 0.0
+        self._body: BodyCollector | None = None
+        self._body_began = 0.0
+        self._call: Call | None = None
+        self._lingered = 0
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.id} {self.peer} state={self.state} request={self.number}>"
+
+    # -- leader: events -----------------------------------------------------------------------
+
+    def on_event(self, events: int) -> Call | None:
+        """Something has happened on the socket.
+
+        :return: a call that is ready for the application, or ``None``.
+        """
+        if self.busy:
+            self._on_event_while_busy(events)
+            return None
+        state = self.state
+        if state == HEAD:
+            try:
+                data = self._recv(_RECEIVE)
+            except BlockingIOError:
+                return None
+            except OSError:
+                self._vanish()
+                return None
+            if data:
+                return self.take(data)
+            self._end_of_input()
+            return None
+        if state == BODY:
+            return self._receive_body()
+        if state == DRAIN:
+            self._drain()
+            return None
+        if state == LINGER:
+            self._discard()
+        elif state == HANDSHAKE:
+            self._shake_hands()
+        return None
+
+    def on_more(self) -> Call | None:
+        """Take what came behind the last request (pipelining, or held inside TLS)."""
+        if self.busy or self.state != HEAD:
+            return None
+        data, self._reader.rest = self._reader.rest, b""
+        call = self.take(data) if data else self.on_event(READ)
+        if self.engine.draining and self.state == HEAD and not self._reader.begun:
+            self._begin_close()
+        return call
+
+    def take(self, data: bytes) -> Call | None:
+        """Take bytes of a request head."""
+        engine = self.engine
+        now = engine.now
+        reader = self._reader
+        try:
+            exchange = reader.feed(data)
+        except RequestError as error:
+            self._refuse(error)
+            return None
+        if exchange is None:
+            if not self._began:
+                self._began = now
+                # A fresh connection's deadline counts from accept and stands.
+                if self.number:
+                    self._set_deadline(now + engine.settings.head_timeout)
+            return self._look_inside_tls()
+        self.number = number = self.number + 1
+        exchange.connection = self
+        exchange.number = number
+        exchange.began = self._began or now
+        exchange.read = now
+        if number == engine.last_number:
+            self.must_close = True
+        if not exchange.complete:
+            return self._begin_body(exchange)
+        if engine.health is not None and exchange.line.path in engine.health:
+            self._answer(exchange, engine.health[exchange.line.path]())
+            return None
+        self.state = CALL
+        self.deadline = NEVER
+        self.busy = True
+        return Call(self, exchange, io.BytesIO())
+
+    def _look_inside_tls(self) -> Call | None:
+        """See to it that bytes which OpenSSL holds are not forgotten."""
+        if self.sock.__class__ is TLSSocket and self.sock.pending():
+            self.engine.again.append(self)
+        return None
+
+    def _shake_hands(self) -> None:
+        try:
+            self.sock.handshake()
+        except BlockingIOError:
+            self._want(WRITE if self.sock.wants_write else READ)
+            return
+        except OSError as error:
+            self.engine.note_failed_handshake(self, error)
+            self.close()
+            return
+        self.state = HEAD
+        self._reader.add_to_template(self.sock.variables())
+        self._want(READ)
+        self._set_deadline(self.engine.now + self.engine.settings.head_timeout)
+        self.engine.again.append(self)
+
+    def _end_of_input(self) -> None:
+        """The client has shut its sending side, or has gone."""
+        if self._reader.begun:
+            self._refuse(RequestError(400, "the request head was cut short"))
+        else:
+            self.close()
+
+    def _vanish(self) -> None:
+        """The connection broke while nobody was in a call on it."""
+        self.gone = True
+        if self.state == BODY or self._reader.begun:
+            exchange = self._exchange_of_failure()
+            exchange.outcome = "client_gone"
+            self._observe(exchange)
+        self.close()
+
+    def _on_event_while_busy(self, events: int) -> None:
+        """News about a connection that is in a call: flush, or look away until it is back."""
+        outbox = self._outbox
+        if events & WRITE and outbox is not None:
+            self._flush(outbox)
+        if events & _GONE:
+            # Reported whether asked for or not, so the descriptor must go from the poller.
+            self.gone = True
+            self._interest = -1
+            self.engine.poller.unregister(self.fd)
+            return
+        wanted = WRITE if outbox else 0
+        if events & (READ | HANGUP) or self._interest != wanted:
+            self.masked = True
+            self._interest = wanted
+            self.engine.poller.modify(self.fd, wanted)
+            if not self.busy:  # it came back in between; whoever sees both last unmasks
+                self._unmask()
+
+    def _want(self, events: int) -> None:
+        """Let the poller watch for other events."""
+        if events != self._interest and self._interest >= 0:
+            self._interest = events
+            self.engine.poller.modify(self.fd, events)
+
+    def _unmask(self) -> None:
+        self.masked = False
+        self._interest = READ
+        self.engine.poller.modify(self.fd, READ)
+
+    # -- leader: request bodies ---------------------------------------------------------------
+
+    def _begin_body(self, exchange: Exchange) -> Call | None:
+        engine = self.engine
+        if exchange.expects_continue or not engine.settings.request_buffering:
+            self.state = CALL
+            self.deadline = NEVER
+            self.busy = True
+            self._body_began = engine.now
+            return Call(self, exchange, open_stream(self.receive_body))
+        self.state = BODY
+        self._body = BodyCollector(engine.settings.body_buffer)
+        self._body_began = engine.now
+        data, self._reader.rest = self._reader.rest, b""
+        if data:
+            return self._collect(data)
+        self._set_deadline(engine.now + engine.settings.body_timeout)
+        return self._look_inside_tls()
+
+    def _receive_body(self) -> Call | None:
+        try:
+            data = self._recv(_RECEIVE_BODY)
+        except BlockingIOError:
+            return None
+        except OSError:
+            self._vanish()
+            return None
+        if not data:
+            self._refuse(RequestError(400, "the request body was cut short"))
+            return None
+        return self._collect(data)
+
+    def _collect(self, data: bytes) -> Call | None:
+        """Add to the body that is being collected; the call, once it is complete."""
+        engine, reader, body = self.engine, self._reader, self._body
+        exchange = reader.exchange
+        assert exchange is not None and body is not None  # noqa: S101, PT018 - state BODY
+        try:
+            body.add(reader.feed_body(data))
+        except RequestError as error:
+            self._refuse(error)
+            return None
+        except OSError as error:
+            reason = f"the request body cannot be kept: {error.strerror or error}"
+            self._refuse(RequestError(507, reason))
+            return None
+        if not exchange.complete:
+            self._set_deadline(self._body_deadline(exchange, engine.now))
+            return self._look_inside_tls()
+        self._body = None
+        exchange.read = engine.now
+        self.state = CALL
+        self.deadline = NEVER
+        self.busy = True
+        return Call(self, exchange, body.rewind())
+
+    def _body_deadline(self, exchange: Exchange, now: float) -> float:
+        """No longer silence than body_timeout, and on the whole no slower than body_min_rate."""
+        settings = self.engine.settings
+        idle = now + settings.body_timeout
+        if not settings.body_min_rate:
+            return idle
+        allowed = settings.body_timeout + exchange.received / settings.body_min_rate
+        return min(idle, self._body_began + allowed)
+
+    # -- calling thread: what the call asks for -----------------------------------------------
+
+    def write(self, data: bytes, more: bytes = b"") -> None:
+        """Send bytes, or keep what the client does not take at once.
+
+        :param more: bytes behind ``data``; two parts leave in one system call.
+        :raises Disconnected: the client has gone.
+        """
+        if self.gone:
+            raise Disconnected(400, "the client went away during the response")
+        if self._outbox is not None:
+            self._write_behind(data + more)
+            return
+        # PERF: joining is cheaper than sendmsg() for what fits into one packet or a few.
+        if len(more) <= 65536:
+            data += more
+            more = b""
+        try:
+            if not more:
+                sent = self._send(data)
+                if sent == len(data):
+                    return
+                data = data[sent:]
+            elif self.sock.__class__ is TLSSocket:
+                self.sock.send(data)
+                data = b""
+            else:
+                sent = self.sock.sendmsg((data, more))
+                if sent >= len(data):
+                    data, more = b"", memoryview(more)[sent - len(data) :]  # type: ignore[assignment]
+                else:
+                    data = data[sent:]
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self.gone = True
+            reason = f"the client went away during the response ({error.strerror or error})"
+            raise Disconnected(400, reason) from error
+        self._write_behind(data, more)
+
+    def _write_behind(self, *pieces: bytes | FileSpan) -> None:
+        """Put pieces into the outbox, behind what waits there, and send what can be sent."""
+        outbox = self._outbox
+        if outbox is None:
+            outbox = self._outbox = Outbox()
+        with outbox.lock:
+            for piece in pieces:
+                if isinstance(piece, FileSpan) or piece:
+                    outbox.add(piece)
+        self._flush(outbox)
+        if self.gone:
+            raise Disconnected(400, "the client went away during the response")
+        if outbox:
+            self.engine.post(self._watch_outbox)
+
+    def write_file(self, file: IO[bytes], position: int, count: int) -> None:
+        """Send bytes of a regular file; what the client does not take at once is left to the
+        leader.
+
+        :raises Disconnected: the client has gone.
+        """
+        plain = self.sock.__class__ is not TLSSocket
+        self._write_behind(FileSpan(file, position, count, sendfile=plain))
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of memory that wait for the client."""
+        outbox = self._outbox
+        return outbox.size if outbox is not None else 0
+
+    @property
+    def unsent_any(self) -> bool:
+        """Whether anything waits for the client, files included."""
+        return bool(self._outbox)
+
+    def wait_drained(self) -> None:
+        """Wait until the client has taken what exceeds the buffer (``write()`` only).
+
+        :raises Disconnected: it has gone, or takes nothing for longer than ``write_timeout``.
+        """
+        settings = self.engine.settings
+        while self.unsent > settings.response_buffer:
+            if not self._wait(WRITE, settings.write_timeout):
+                self.gone = True
+            elif self._outbox is not None:
+                self._flush(self._outbox)
+            if self.gone:
+                raise Disconnected(408, "the client does not take the response")
+
+    def receive_body(self) -> bytes:
+        """The next bytes of a streamed request body; waits for them; ``b""`` at its end.
+
+        :raises RequestError: it is malformed or too large.
+        :raises Disconnected: the client has gone or is too slow.
+        """
+        reader = self._reader
+        exchange = reader.exchange
+        assert exchange is not None  # noqa: S101 - a call is under way
+        if exchange.expects_continue:
+            exchange.expects_continue = False
+            if not exchange.status and not exchange.received and not reader.rest:
+                self.write(continue_head)
+        while not exchange.complete:
+            data, reader.rest = reader.rest, b""
+            if not data:
+                deadline = self._body_deadline(exchange, monotonic())
+                data = self._receive_waiting(deadline)
+            content = reader.feed_body(data)
+            if content:
+                return content
+        return b""
+
+    def _receive_waiting(self, deadline: float) -> bytes:
+        """Receive in the calling thread, waiting up to a deadline."""
+        while True:
+            try:
+                data = self._recv(_RECEIVE)
+            except BlockingIOError:
+                wants_write = self.sock.__class__ is TLSSocket and self.sock.wants_write
+                left = deadline - monotonic()
+                if left <= 0 or not self._wait(WRITE if wants_write else READ, left):
+                    reason = "the request body arrived too slowly"
+                    raise Disconnected(408, reason) from None
+                continue
+            except OSError as error:
+                self.gone = True
+                raise Disconnected(400, "the client went away during its request") from error
+            if not data:
+                raise Disconnected(400, "the request body was cut short")
+            return bytes(data)
+
+    def _wait(self, events: int, timeout: float) -> bool:
+        """Wait in the calling thread until the socket is ready."""
+        if hasattr(select, "poll"):
+            poll = select.poll()
+            poll.register(self.fd, select.POLLIN if events == READ else select.POLLOUT)
+            return bool(poll.poll(timeout * 1000))
+        readers = [self.fd] if events == READ else []
+        return any(select.select(readers, [] if readers else [self.fd], [], timeout))
+
+    def is_disconnected(self) -> bool:
+        """Whether the client has gone, or at least said that it will send nothing more.
+
+        TCP does not tell a client that closed from one that only shut its sending side; the
+        latter still gets its response.  Any thread.
+        """
+        if self.gone or self.state == CLOSED:
+            return True
+        if hasattr(select, "POLLRDHUP"):
+            poll = select.poll()
+            poll.register(self.fd, select.POLLRDHUP)
+            return bool(poll.poll(0))
+        if self.sock.__class__ is TLSSocket:
+            return False
+        try:
+            return not self.sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def cut_off(self, *, abrupt: bool) -> None:
+        """End the connection in the middle of a response, so that the client sees it.
+
+        :param abrupt: the end of the connection would pass for the end of the body: reset it.
+        """
+        self.must_close = True
+        if abrupt:
+            self.gone = True
+            if self.sock.__class__ is not TLSSocket:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+
+    # -- either: the call is over -------------------------------------------------------------
+
+    def after_call(self, call: Call, *, leading: bool) -> None:
+        """The thread that ran ``call`` gives the connection back.
+
+        :param leading: whether that thread is the leader now.
+        """
+        if call.suspended or self._outbox:
+            self._call = call
+            if leading:
+                self._begin_drain()
+            else:
+                self.engine.post(self._begin_drain)
+            return
+        exchange = call.exchange
+        self._finish(exchange)
+        if not exchange.persistent or self.gone or self.engine.draining or self._interest < 0:
+            if leading:
+                self._begin_close()
+            else:
+                self.engine.post(self._begin_close)
+            return
+        self._become_idle(exchange.left, leading=leading)
+
+    def _become_idle(self, now: float, *, leading: bool) -> None:
+        """Wait for the next request."""
+        engine = self.engine
+        self._outbox = None
+        self._began = 0.0
+        self.state = HEAD
+        self.deadline = deadline = now + engine.settings.keep_alive
+        if self._reader.rest or self.sock.__class__ is TLSSocket:
+            engine.again.append(self)
+            if not leading:
+                engine.wake()
+        if deadline < self.timer:
+            if leading:
+                engine.deadlines.watch(self)
+            else:
+                engine.post(self._watch_deadline)
+        # From here on the leader may touch the connection.
+        self.busy = False
+        if self.masked:
+            self._unmask()
+
+    def _finish(self, exchange: Exchange) -> None:
+        """The exchange has ended: let it be observed."""
+        observer = self.engine.observer
+        if observer is not None:
+            exchange.sent = monotonic()
+            if self.gone and exchange.outcome == "ok":
+                exchange.outcome = "client_gone"
+            observer(exchange)
+
+    def _observe(self, exchange: Exchange) -> None:
+        if self.engine.observer is not None:
+            self.engine.observer(exchange)
+
+    # -- leader: draining and closing ---------------------------------------------------------
+
+    def _watch_deadline(self) -> None:
+        if self.state != CLOSED:
+            self.engine.deadlines.watch(self)
+
+    def _watch_outbox(self) -> None:
+        """The outbox of a running call has something: flush it when the client takes it."""
+        if self.state == CALL and self._interest >= 0 and self._outbox:
+            self.masked = True
+            self._want(WRITE)
+            self._set_deadline(self.engine.now + self.engine.settings.write_timeout)
+
+    def _begin_drain(self) -> None:
+        """The call has ended or is suspended; the client has yet to take the outbox."""
+        self.state = DRAIN
+        self.busy = False
+        self.masked = False
+        if self._interest < 0:
+            self.gone = True
+        self._set_deadline(self.engine.now + self.engine.settings.write_timeout)
+        if not self.gone:
+            self._want(WRITE)
+        self._drain()
+
+    def _flush(self, outbox: Outbox) -> None:
+        """Send from the outbox; notes progress, or that the client has gone."""
+        try:
+            with outbox.lock:
+                sent = outbox.flush(self.sock)
+        except OSError:
+            self.gone = True
+            outbox.clear()
+            return
+        if sent and self.deadline != NEVER:
+            self.deadline = monotonic() + self.engine.settings.write_timeout
+
+    def _drain(self) -> None:
+        """Go on sending in state DRAIN; when all is sent, go on with what comes next."""
+        outbox = self._outbox
+        if outbox and not self.gone:
+            self._flush(outbox)
+        if outbox and not self.gone:
+            return
+        call = self._call
+        if call is None:  # an answer of our own
+            self._begin_close()
+            return
+        if call.suspended:
+            self._resume(call)
+            return
+        self._call = None
+        exchange = call.exchange
+        self._finish(exchange)
+        if not exchange.persistent or self.gone or self.engine.draining:
+            self._begin_close()
+        else:
+            self._want(READ)
+            self._become_idle(self.engine.now, leading=True)
+
+    def _resume(self, call: Call) -> None:
+        """Let a suspended call go on: the client has caught up, or has gone."""
+        self.state = CALL
+        self.busy = True
+        self.deadline = NEVER
+        if self._interest >= 0:
+            self.masked = True
+            self._want(0)
+        self.engine.crew.resume(call)
+
+    def _refuse(self, error: RequestError) -> None:
+        """Answer a request that will not reach the application, and close."""
+        exchange = self._exchange_of_failure()
+        exchange.error = error.reason
+        if exchange.outcome == "ok":
+            exchange.outcome = "limit" if error.limit else "bad_request"
+        if error.limit:
+            exchange.error += f" (setting: {error.limit})"
+        self._body = None
+        self._answer(exchange, status_text(error.status), "close")
+
+    def refuse_call(self, call: Call, status: int, outcome: str, reason: str) -> None:
+        """Answer a call that was taken back from the queue, and close."""
+        call.exchange.outcome = outcome
+        call.exchange.error = reason
+        self.busy = False
+        retry = [("Retry-After", str(self.engine.settings.retry_after))] if status == 503 else []
+        self._answer(call.exchange, status_text(status), "close", retry)
+
+    def _answer(
+        self,
+        exchange: Exchange,
+        status: str,
+        connection: str = "",
+        headers: list[tuple[str, str]] | None = None,
+    ) -> None:
+        """Send an answer of the engine's own."""
+        engine = self.engine
+        if connection == "close" or self.must_close or engine.draining:
+            exchange.persistent = False
+        body = f"{status}\n".encode()
+        fields = [("Content-Type", "text/plain"), *(headers or ())]
+        engine.tail.refresh(engine.now)
+        head = make_head(status, fields, exchange, len(body), engine.tail)
+        self._call = None
+        try:
+            self.write(head.data, b"" if head.bodiless else body)
+            exchange.sent_bytes = 0 if head.bodiless else len(body)
+        except OSError:
+            self.gone = True
+        self._finish(exchange)
+        if self._outbox and not self.gone:
+            self.state = DRAIN
+            self._set_deadline(engine.now + engine.settings.write_timeout)
+            self._want(WRITE)
+            exchange.persistent = False
+        elif exchange.persistent and not self.gone:
+            self._become_idle(engine.now, leading=True)
+        else:
+            self._begin_close()
+
+    def _exchange_of_failure(self) -> Exchange:
+        """The exchange under way, or one made up for a request that never became one."""
+        exchange = self._reader.exchange
+        if exchange is None or self.state != BODY:
+            text = self._reader.seen.lstrip(b"\r\n").partition(b"\r\n")[0]
+            try:
+                line = parse_request_line(text)
+            except RequestError:
+                line = _NO_LINE._replace(target=show(text))
+            exchange = Exchange(line, {})
+            self.number += 1
+            exchange.connection = self
+            exchange.number = self.number
+            exchange.began = self._began or self.engine.now
+            exchange.read = 0.0
+        exchange.persistent = False
+        return exchange
+
+    def _begin_close(self) -> None:
+        """No more exchange on this connection: say so, and let the client finish."""
+        self.busy = False
+        if self.gone or self._interest < 0:
+            self.close()
+            return
+        settings = self.engine.settings
+        self.state = LINGER
+        self._outbox = None
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close()
+            return
+        self._set_deadline(self.engine.now + settings.linger_timeout)
+        self.masked = False
+        self._want(READ)
+        self._discard()
+
+    def _discard(self) -> None:
+        """Read and drop in state LINGER, so that the last answer is not lost to a reset."""
+        try:
+            data = self._recv(_RECEIVE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        self._lingered += len(data)
+        if not data or self._lingered > self.engine.settings.linger_bytes:
+            self.close()
+
+    def close(self) -> None:
+        """Close at once."""
+        if self.state == CLOSED:
+            return
+        engine = self.engine
+        self.state = CLOSED
+        self.busy = False
+        self.deadline = NEVER
+        engine.deadlines.forget(self)
+        if self._interest >= 0:
+            self._interest = -1
+            engine.poller.unregister(self.fd)
+        self._body = None
+        self._outbox = None
+        self._reader.close()
+        self.sock.close()
+        engine.forget(self)
+
+    # -- leader: deadlines --------------------------------------------------------------------
+
+    def wait_in_queue(self, moment: float) -> None:
+        """The call waits for a thread, but no longer than until ``moment``."""
+        if self.busy:
+            self._set_deadline(moment)
+
+    def _set_deadline(self, moment: float) -> None:
+        self.deadline = moment
+        if moment < self.timer:
+            self.engine.deadlines.watch(self)
+
+    def on_deadline(self, now: float) -> None:
+        """A deadline has passed: which one, the state tells."""
+        state = self.state
+        if state == CALL:
+            self._on_deadline_in_call()
+        elif state == HEAD and (self._reader.begun or (self._began and not self.number)):
+            self._time_out("head_timeout", "the request head was not complete in time")
+        elif state == BODY:
+            self._time_out("body_timeout", "the request body arrived too slowly")
+        elif state == DRAIN:
+            self._give_up_draining()
+        else:
+            self.close()
+
+    def _time_out(self, outcome: str, reason: str) -> None:
+        exchange = self._exchange_of_failure()
+        exchange.outcome = outcome
+        exchange.error = reason
+        self._body = None
+        self._answer(exchange, status_text(408), "close")
+
+    def _on_deadline_in_call(self) -> None:
+        """The call waits for a thread too long, or its client takes nothing of the response."""
+        if self._outbox:
+            self.gone = True
+            self._outbox.clear()
+        else:
+            self.engine.crew.give_up(self)
+
+    def _give_up_draining(self) -> None:
+        self.gone = True
+        call = self._call
+        if call is None:
+            self.close()
+            return
+        call.exchange.outcome = "write_timeout"
+        if call.suspended:
+            self._resume(call)
+        else:
+            self._call = None
+            self._finish(call.exchange)
+            self.close()
+
+    def stop(self) -> None:
+        """The server stops: close if idle; otherwise the answer under way will be the last."""
+        self.must_close = True
+        if self.state in {HANDSHAKE, LINGER}:
+            self.close()
+        elif self.state == HEAD:
+            # One more look: a request may have come in the meantime.
+            self.engine.again.append(self)
+
+    def abort(self) -> None:
+        """The server has waited long enough: close, whatever is going on."""
+        if self.busy:
+            self.gone = True
+            try:
+                self.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                return
+        else:
+            self.gone = True
+            self.close()

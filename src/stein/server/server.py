@@ -1,0 +1,158 @@
+"""The server as a program, a test or a command sees it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Self
+
+from stein.errors import SteinError
+from stein.server.engine import Engine
+from stein.server.listeners import address_of, open_listeners
+from stein.server.settings import Settings
+from stein.server.tls import make_context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from stein.http.exchange import Exchange
+    from stein.typing import WSGIApplication
+
+__all__ = ["Server"]
+
+_JOIN: float = 1.0  # seconds that threads get to notice the stop
+
+
+class Server:
+    """Serves one WSGI application.
+
+    As a context manager it runs in threads of its own, which is what a test wants::
+
+        with Server(app, port=0) as server:
+            urllib.request.urlopen(server.url)
+
+    A program calls :meth:`run`.
+
+    :param application: the WSGI application (PEP 3333).
+    :param settings: what it is told; the defaults if not given.
+    :param port: listen on 127.0.0.1 at this port instead of on ``settings.bind``; 0: a free one.
+    :param observer: called with each exchange that has ended.
+    :raises ConfigurationError: for settings that cannot work.
+    """
+
+    def __init__(
+        self,
+        application: WSGIApplication,
+        settings: Settings | None = None,
+        *,
+        port: int | None = None,
+        observer: Callable[[Exchange], None] | None = None,
+    ) -> None:
+        self.application = application
+        self.settings = settings or Settings()
+        self._bind = self.settings.bind if port is None else (f"127.0.0.1:{port}",)
+        self._observer = observer
+        self._context = make_context(self.settings)
+        self._engine: Engine | None = None
+        self._alone: threading.Thread | None = None
+        #: every address as a text: ``http://127.0.0.1:5000``, ``unix:/run/app.sock``
+        self.addresses: list[str] = []
+        self.host = ""
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """The address of the first TCP listener, without a trailing slash."""
+        return next((each for each in self.addresses if "://" in each), "")
+
+    def start(self) -> None:
+        """Bind every address and, with two threads or more, begin to serve.
+
+        With ``threads=1`` connections are accepted from the moment :meth:`serve` is called.
+
+        :raises BindError: an address cannot be listened on.
+        """
+        if self._engine is not None:
+            message = "the server was started before; make a new one to serve again"
+            raise SteinError(message)
+        listeners = open_listeners(self.settings, self._bind)
+        scheme = "https" if self._context is not None else "http"
+        self.addresses = [address_of(sock, scheme) for sock in listeners]
+        for sock in listeners:
+            name = sock.getsockname()
+            if isinstance(name, tuple):
+                self.host, self.port = name[:2]
+                break
+        self._engine = Engine(
+            self.application, self.settings, listeners, self._context, self._observer
+        )
+        self._engine.crew.start()
+
+    def serve(self) -> None:
+        """Serve until the server is stopped.
+
+        With ``threads=1`` the calling thread is the one that does everything.
+        """
+        engine = self._started()
+        if self.settings.threads == 1:
+            engine.crew.work_alone()
+        else:
+            engine.crew.ended.wait()
+        self._close(engine)
+
+    wait = serve
+
+    def run(self) -> None:
+        """:meth:`start` and :meth:`serve`."""
+        self.start()
+        self.serve()
+
+    def request_stop(self, graceful: float | None = None) -> None:
+        """Begin to stop, and return at once.  Any thread, and signal handlers.
+
+        :param graceful: seconds that running requests may take; ``graceful_timeout`` if not given.
+        """
+        if graceful is None:
+            graceful = self.settings.graceful_timeout
+        if self._engine is not None:
+            self._engine.request_stop(graceful)
+
+    def stop(self, graceful: float | None = None) -> None:
+        """Stop, and return when the server has stopped.  Any thread but those of the crew.
+
+        :param graceful: as in :meth:`request_stop`.
+        """
+        engine = self._engine
+        if engine is None:
+            return
+        self.request_stop(graceful)
+        engine.crew.ended.wait()
+        if self._alone is not None:
+            self._alone.join()
+        else:
+            self._close(engine)
+
+    def _started(self) -> Engine:
+        if self._engine is None:
+            message = "the server was not started: call start() first"
+            raise SteinError(message)
+        return self._engine
+
+    def _close(self, engine: Engine) -> None:
+        engine.crew.join(_JOIN)
+        engine.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        if self.settings.threads == 1:
+            self._alone = threading.Thread(target=self.serve, name="stein-1", daemon=True)
+            self._alone.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()

@@ -1,0 +1,74 @@
+"""Where messages go: the error log, colours, and which access log is meant by ``auto``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from stein.observe.accesslog import AccessLog
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stein.server.settings import Settings
+
+__all__ = ["access_format", "configure_error_log", "make_access_log", "may_colour"]
+
+
+def may_colour(stream: TextIO | None, environ: Mapping[str, str]) -> bool:
+    """Whether a stream is a terminal whose user has not declined colours (``NO_COLOR``)."""
+    if stream is None or environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
+        return False
+    return is_terminal(stream)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a stream is a terminal; a closed or odd one is none."""
+    try:
+        return stream.isatty()
+    except (ValueError, AttributeError):
+        return False
+
+
+def access_format(settings: Settings) -> str:
+    """Return the format that ``--access-log`` means: auto depends on where the log goes."""
+    if settings.access_log != "auto":
+        return settings.access_log
+    if settings.access_log_file == "-" and sys.stdout is not None and is_terminal(sys.stdout):
+        return "dev"
+    return "combined"
+
+
+def make_access_log(settings: Settings, environ: Mapping[str, str]) -> AccessLog | None:
+    """Return the access log that the settings ask for; its thread is running.
+
+    :raises ConfigurationError: if its file cannot be opened.
+    """
+    name = access_format(settings)
+    if name == "off":
+        return None
+    if settings.access_log_file != "-":
+        return AccessLog(name, settings.access_log_file)
+    if sys.stdout is None:  # pythonw: a program without a console
+        return None
+    return AccessLog(name, sys.stdout, colour=may_colour(sys.stdout, environ))
+
+
+def configure_error_log(level: str) -> None:
+    """Send ``stein.error`` to standard error, unless somebody has configured logging.
+
+    To be called after the application was imported, which is where people configure logging.
+    ``logging.config`` disables every logger it does not name; the error log is switched on
+    again, since a server whose faults nobody hears of helps no one.
+
+    :param level: the setting ``log_level``; a level that was set on the logger goes before it.
+    """
+    logger = logging.getLogger("stein.error")
+    logger.disabled = False
+    if logger.level == logging.NOTSET:
+        logger.setLevel(level.upper())
+    if not logger.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.getLogger("stein").addHandler(handler)
