@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CPU = Path("/sys/devices/system/cpu")
+BUSY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,9 @@ def describe(cores: Cores) -> str:
         if cores.shared
         else f"server on core {cores.server}, load on core {cores.load}"
     )
+    load = os.getloadavg()[0]
+    busy = " (busy: repeat on a quiet machine)" if load > BUSY else ""
     return (
         f"{processor()}, {os.cpu_count()} cores, Linux {platform.release()}; {where};"
-        f" other load at the start {os.getloadavg()[0]:.2f}"
+        f" other load at the start {load:.2f}{busy}"
     )

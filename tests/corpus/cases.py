@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 HOME = Path(__file__).parent
 
@@ -101,7 +101,7 @@ class Case:
     about: str
     source: tuple[str, ...]
     send: tuple[Step, ...]
-    settings: dict[str, float | int]
+    settings: dict[str, Any]
     requests: tuple[Request, ...]
     answers: tuple[Answer, ...]
     end: End

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.corpus import cases as module
 from tests.corpus.cases import HOME, Case, CaseError, cases, files, load
 

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+
+from stein.server import Server, Settings
 from tests.corpus.application import PREFIX, Application, Call
 from tests.corpus.cases import Answer, Await, Case, HalfClose, Pause, Request, Text, cases
 from tests.corpus.wire import Conversation, Received
-
-from stein.server import Server, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.corpus.wire import AnswerReader, WireError
 
 PLAIN = b"HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 5\r\n\r\nhello"

@@ -143,8 +143,7 @@ def test_a_missing_import_inside_the_module_is_another_matter(
     path = write("shop.py", "\nimport surely_missing\n" + APP)
     error = refusal("shop:app", path.parent)
     assert str(error) == (
-        f"shop cannot be imported: {path}:2: ModuleNotFoundError: "
-        "No module named 'surely_missing'"
+        f"shop cannot be imported: {path}:2: ModuleNotFoundError: No module named 'surely_missing'"
     )
     assert isinstance(error.__cause__, ModuleNotFoundError)
 
@@ -309,5 +308,7 @@ def test_a_factory_that_raises(write: Callable[[str, str], Path]) -> None:
 def test_a_callable_that_tells_no_signature_is_taken_at_its_word(
     write: Callable[[str, str], Path],
 ) -> None:
-    path = write("shop.py", "class A:\n    __signature__ = 3\n    def __call__(self): ...\napp = A()")
+    path = write(
+        "shop.py", "class A:\n    __signature__ = 3\n    def __call__(self): ...\napp = A()"
+    )
     assert callable(load_application("shop:app", path.parent))

@@ -29,7 +29,9 @@ def test_six_plain_lines() -> None:
 
 
 def test_the_model_in_words() -> None:
-    assert lines(threads=4)[2].endswith("4 threads: up to 4 requests at once, short ones run inline")
+    assert lines(threads=4)[2].endswith(
+        "4 threads: up to 4 requests at once, short ones run inline"
+    )
     assert "a request that blocks makes all others wait; --threads N" in lines(threads=1)[2]
 
 
@@ -46,9 +48,10 @@ def test_limits_follow_the_settings() -> None:
 def test_logs_follow_the_settings() -> None:
     assert lines()[5].endswith("access (json) to stdout, errors to stderr; Ctrl-C stops")
     assert "no access log" in lines(access_log="off")[5]
-    assert "access (combined) to /var/log/a" in lines(
-        access_log="auto", access_log_file="/var/log/a"
-    )[5]
+    assert (
+        "access (combined) to /var/log/a"
+        in lines(access_log="auto", access_log_file="/var/log/a")[5]
+    )
 
 
 def test_many_addresses_stay_one_line() -> None:

@@ -195,7 +195,7 @@ def test_the_banner_goes_to_stderr_and_lines_to_stdout(
     ],
 )
 def test_an_error_is_one_line(
-    fake: type[FakeServer], folder: Path, capsys: pytest.CaptureFixture[str],
+    *, fake: type[FakeServer], folder: Path, capsys: pytest.CaptureFixture[str],
     args: list[str], code: int, message: str,
 ) -> None:  # fmt: skip
     if "--access-log-file" in args:

@@ -28,7 +28,7 @@ def loaded(**variables: str) -> Settings:
     return load_settings({}, variables).settings
 
 
-def complaint(flags: dict[str, Given] | None = None, **variables: str) -> str:
+def complaint(variables: dict[str, str], flags: dict[str, Given] | None = None) -> str:
     with pytest.raises(ConfigurationError) as caught:
         load_settings(flags or {}, variables)
     assert "\n" not in str(caught.value)
@@ -121,16 +121,16 @@ def test_a_size_is_read_as_it_is_written(count: int) -> None:
     ],
 )
 def test_a_complaint_begins_with_the_variable(name: str, text: str, message: str) -> None:
-    assert complaint(**{f"STEIN_{name}": text}).startswith(message)
+    assert complaint({f"STEIN_{name}": text}).startswith(message)
 
 
 def test_a_complaint_begins_with_the_flag() -> None:
     flags = {"threads": Given("--threads", ("abc",))}
-    assert complaint(flags) == "--threads abc: must be a whole number"
+    assert complaint({}, flags) == "--threads abc: must be a whole number"
 
 
 def test_settings_that_do_not_go_together_name_their_sources() -> None:
-    message = complaint(STEIN_CLIENT_CERT="required")
+    message = complaint({"STEIN_CLIENT_CERT": "required"})
     assert "needs authorities" in message
     assert message.endswith("(client_cert is from STEIN_CLIENT_CERT)")
 

@@ -43,7 +43,6 @@ class Exchange:
         "line",
         "variables",
         "length",
-        "chunked",
         "expects_continue",
         "persistent",
         "complete",
@@ -69,7 +68,6 @@ class Exchange:
     line: RequestLine
     variables: dict[str, Any]
     length: int  #: declared Content-Length; -1 for a chunked body
-    chunked: bool
     expects_continue: bool
     persistent: bool  #: may the connection be used again after this exchange?
     complete: bool  #: has the whole body been read by the reader?
@@ -93,7 +91,6 @@ class Exchange:
         self.line = line
         self.variables = variables
         self.length = 0
-        self.chunked = False
         self.expects_continue = False
         self.persistent = True
         self.complete = True
@@ -102,6 +99,9 @@ class Exchange:
         self.sent_bytes = 0
         self.outcome = "ok"
         self.error = None
+
+    def never_entered(self) -> None:
+        """Set what only a call sets, for an exchange that will not reach the application."""
         self.thread = ""
         self.entered = self.left = self.sent = 0.0
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMATS",
+    "LOGGED_FIELDS",
     "CombinedLines",
     "DevLines",
     "Formatter",
@@ -49,6 +50,9 @@ class Formatter(Protocol):
 
 
 FORMATS: Final = ("combined", "json", "dev")
+
+#: The header fields, under their CGI names, that some format shows.
+LOGGED_FIELDS: Final = ("HTTP_USER_AGENT", "HTTP_REFERER", "HTTP_X_REQUEST_ID")
 
 #: What stands in a log for a client that left before it was answered; nginx chose the number.
 CLIENT_CLOSED_REQUEST: Final = 499
@@ -301,7 +305,7 @@ class DevLines:
         parts = [
             self._clock.text(int(began + self._clock.offset)),
             self._status(logged_status(exchange)),
-            escaped(f"{line.method or '?'} {line.target}"),
+            escaped(f"{line.method} {line.target}".lstrip()),
             readable(span(exchange.began, exchange.sent)),
         ]
         wait = span(exchange.read, exchange.entered)

@@ -137,7 +137,20 @@ class Call:
     def _run(self) -> None:
         connection = self.connection
         try:
-            result = connection.engine.application(self._environ(), self.start_response)
+            # The environ of PEP 3333: the connection's template and the fields are in it already.
+            exchange = self.exchange
+            environ = exchange.variables
+            (
+                environ["REQUEST_METHOD"],
+                target,
+                environ["PATH_INFO"],
+                environ["QUERY_STRING"],
+                environ["SERVER_PROTOCOL"],
+                _,
+            ) = exchange.line
+            environ["RAW_URI"] = environ["REQUEST_URI"] = target
+            environ["wsgi.input"] = self._body
+            result = connection.engine.application(environ, self.start_response)
             kind = result.__class__
             if kind is list or kind is tuple:
                 # PERF: nearly all responses are one piece in a list: no iterator, no close().
@@ -165,19 +178,6 @@ class Call:
         except BaseException as error:  # noqa: BLE001
             self._fail(error)
         self._close()
-
-    def _environ(self) -> Environ:
-        """The environ of PEP 3333: the connection's template and the header fields are in."""
-        exchange = self.exchange
-        environ = exchange.variables
-        method, target, path, query, protocol, _ = exchange.line
-        environ["REQUEST_METHOD"] = method
-        environ["PATH_INFO"] = path
-        environ["QUERY_STRING"] = query
-        environ["SERVER_PROTOCOL"] = protocol
-        environ["RAW_URI"] = environ["REQUEST_URI"] = target
-        environ["wsgi.input"] = self._body
-        return environ
 
     def start_response(
         self, status: str, headers: HeaderList, exc_info: ExcInfo | None = None
@@ -215,7 +215,7 @@ class Call:
                     return False
             elif piece.__class__ is not bytes:
                 self._refuse_piece(piece)
-            if self._head is not None and self._head.bodiless:
+            if self._head is not None and self._head[3]:
                 break  # nobody will see the rest
         return True
 
@@ -227,25 +227,32 @@ class Call:
         data = b""
         if head is None:
             head = self._make_head(self._known_length(piece))
-            data = head.data
-        if head.bodiless:
+            data = head[0]
+        _, length, chunked, bodiless = head
+        if bodiless:
             piece = b""
-        elif head.chunked:
-            data = data + chunk(piece) if piece else data
-        else:
-            too_many = head.length != UNKNOWN and len(piece) > self._left
-            if too_many:
-                piece = piece[: self._left]
+        elif chunked:
+            self.exchange.sent_bytes += len(piece)
+            piece = chunk(piece) if piece else b""
+        elif length != UNKNOWN:
+            if len(piece) > self._left:
+                self._send_excess(data, piece)
             self._left -= len(piece)
-            data = data + piece if data else piece
-            if too_many:
-                self.connection.write(data)
-                self.exchange.sent_bytes += len(piece)
-                message = f"the application gave more than the declared {head.length} bytes"
-                raise ApplicationError(message)
-        if data:
-            self.connection.write(data)
+        if not chunked:
+            self.exchange.sent_bytes += len(piece)
+        if data or piece:
+            self.connection.write(data + piece if data else piece)
+
+    def _send_excess(self, data: bytes, piece: bytes) -> None:
+        """The application gives more than it declared: send what was declared, and say so."""
+        piece = piece[: self._left]
+        self._left = 0
         self.exchange.sent_bytes += len(piece)
+        if data or piece:
+            self.connection.write(data + piece)
+        length = self._head[1] if self._head else UNKNOWN
+        message = f"the application gave more than the declared {length} bytes"
+        raise ApplicationError(message)
 
     def _send_whole(self, body: bytes) -> None:
         """Send a body of one piece, which is all there is."""
@@ -254,16 +261,19 @@ class Call:
                 self._send(body)
             self._end_body()
             return
-        head = self._make_head(len(body))
-        if head.bodiless:
-            self.connection.write(head.data)
-            return
-        if head.length != len(body):
-            self._send(body)  # says what is wrong
+        data, length, _, bodiless = self._make_head(len(body))
+        if length == len(body) and not bodiless:
+            self.exchange.sent_bytes = length
+            self.connection.write(data, body)
+        elif bodiless:
+            self.connection.write(data)
+        elif length < len(body):
+            self._send_excess(data, body)
+        else:
+            self.exchange.sent_bytes = len(body)
+            self._left -= len(body)
+            self.connection.write(data, body)
             self._end_body()
-            return
-        self.exchange.sent_bytes = len(body)
-        self.connection.write(head.data, body)
 
     def _known_length(self, piece: bytes) -> int:
         """The length of the body, if its first piece is all there is (PEP 3333)."""
@@ -277,12 +287,14 @@ class Call:
             message = "the application gave its body before it called start_response()"
             raise ApplicationError(message)
         connection, exchange = self.connection, self.exchange
-        if connection.must_close or not exchange.complete:
+        engine = connection.engine
+        if connection.must_close or engine.draining or not exchange.complete:
             exchange.persistent = False
-        tail = connection.engine.tail
-        tail.refresh(exchange.entered)
+        tail = engine.tail
+        if exchange.entered >= tail.expires:
+            tail.refresh(exchange.entered)
         head = self._head = make_head(self._status, self._headers, exchange, length, tail)
-        self._left = head.length
+        self._left = head[1]
         return head
 
     def _send_file(self, wrapper: FileWrapper) -> bool:
@@ -291,18 +303,15 @@ class Call:
         if rest is None or self._head is not None:
             return False
         position, count = rest
-        head = self._make_head(count)
-        if head.chunked or head.length > count:
-            self._fail(ApplicationError(
-                f"the file has {count} bytes, the declared length is {head.length}"
-            ))  # fmt: skip
-            self._close()
-            return True
-        self.connection.write(head.data)
-        if not head.bodiless and head.length > 0:
-            self.exchange.sent_bytes = head.length
+        data, length, _, bodiless = self._make_head(count)
+        self.connection.write(data)
+        if not bodiless and length > count:
+            message = f"the file has {count} bytes, the declared length is {length}"
+            raise ApplicationError(message)
+        if not bodiless and length:
+            self.exchange.sent_bytes = length
             self._left = 0
-            self.connection.write_file(wrapper.filelike, position, head.length)
+            self.connection.write_file(wrapper.filelike, position, length)
         if self.connection.unsent_any:
             # Resumed when the client has it all: then only the closing is left to do.
             self._iterator = iter(())
@@ -315,17 +324,15 @@ class Call:
         """The application has given everything."""
         if self._head is None:
             self._send(b"")
-        head = self._head
-        assert head is not None  # noqa: S101 - _send made it
-        if head.bodiless:
+        assert self._head is not None  # noqa: S101 - _send made it
+        _, length, chunked, bodiless = self._head
+        if bodiless:
             return
-        if head.chunked:
+        if chunked:
             self.connection.write(LAST_CHUNK)
-        elif head.length != UNKNOWN and self._left:
-            message = (
-                f"the application declared {head.length} bytes and gave "
-                f"{head.length - self._left}"
-            )
+        elif length != UNKNOWN and self._left:
+            given = length - self._left
+            message = f"the application declared {length} bytes and gave {given}"
             raise ApplicationError(message)
 
     def _refuse_piece(self, piece: object) -> None:
@@ -367,7 +374,8 @@ class Call:
             connection.engine.request_stop(0.0)
         if self._head is not None:
             exchange.outcome = "cut_off"
-            connection.cut_off(abrupt=self._head.length == UNKNOWN and not self._head.chunked)
+            _, length, chunked, _ = self._head
+            connection.cut_off(abrupt=length == UNKNOWN and not chunked)
             return
         self._status, self._headers = status_text(status), [("Content-Type", "text/plain")]
         body = f"{status_text(status)}\n".encode()

@@ -66,7 +66,7 @@ DRAIN: Final = 4
 LINGER: Final = 5
 CLOSED: Final = 6
 
-_RECEIVE: Final = 65536
+_RECEIVE: Final = 16384
 _RECEIVE_BODY: Final = 262144
 _GONE: Final = 0x008 | 0x010  # EPOLLERR, EPOLLHUP: both directions are dead
 _ABORT: Final = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
@@ -157,6 +157,8 @@ class Connection:
             return None
         state = self.state
         if state == HEAD:
+            if self._reader.rest:  # came before what the socket has
+                return self.on_more()
             try:
                 data = self._recv(_RECEIVE)
             except BlockingIOError:
@@ -165,15 +167,14 @@ class Connection:
                 self._vanish()
                 return None
             if data:
-                return self.take(data)
+                return self._take(data)
             self._end_of_input()
             return None
         if state == BODY:
             return self._receive_body()
         if state == DRAIN:
             self._drain()
-            return None
-        if state == LINGER:
+        elif state == LINGER:
             self._discard()
         elif state == HANDSHAKE:
             self._shake_hands()
@@ -184,12 +185,12 @@ class Connection:
         if self.busy or self.state != HEAD:
             return None
         data, self._reader.rest = self._reader.rest, b""
-        call = self.take(data) if data else self.on_event(READ)
+        call = self._take(data) if data else self.on_event(READ)
         if self.engine.draining and self.state == HEAD and not self._reader.begun:
             self._begin_close()
         return call
 
-    def take(self, data: bytes) -> Call | None:
+    def _take(self, data: bytes) -> Call | None:
         """Take bytes of a request head."""
         engine = self.engine
         now = engine.now
@@ -216,6 +217,7 @@ class Connection:
         if not exchange.complete:
             return self._begin_body(exchange)
         if engine.health is not None and exchange.line.path in engine.health:
+            exchange.never_entered()
             self._answer(exchange, engine.health[exchange.line.path]())
             return None
         self.state = CALL
@@ -530,7 +532,7 @@ class Connection:
 
     # -- either: the call is over -------------------------------------------------------------
 
-    def after_call(self, call: Call, *, leading: bool) -> None:
+    def after_call(self, call: Call, leading: bool) -> None:  # noqa: FBT001 - PERF: positional
         """The thread that ran ``call`` gives the connection back.
 
         :param leading: whether that thread is the leader now.
@@ -543,14 +545,26 @@ class Connection:
                 self.engine.post(self._begin_drain)
             return
         exchange = call.exchange
-        self._finish(exchange)
-        if not exchange.persistent or self.gone or self.engine.draining or self._interest < 0:
+        engine = self.engine
+        if engine.observer is not None:
+            self._finish(exchange)
+        if not exchange.persistent or self.gone:
             if leading:
                 self._begin_close()
             else:
-                self.engine.post(self._begin_close)
+                engine.post(self._begin_close)
             return
-        self._become_idle(exchange.left, leading=leading)
+        deadline = exchange.left + engine.keep_alive
+        if self._outbox is None and deadline >= self.timer and not self._has_more():
+            # PERF: _become_idle, written out for the usual case (bench: hello).
+            self._began = 0.0
+            self.state = HEAD
+            self.deadline = deadline
+            self.busy = False
+            if self.masked:
+                self._unmask()
+        else:
+            self._become_idle(exchange.left, leading=leading)
 
     def _become_idle(self, now: float, *, leading: bool) -> None:
         """Wait for the next request."""
@@ -558,29 +572,32 @@ class Connection:
         self._outbox = None
         self._began = 0.0
         self.state = HEAD
-        self.deadline = deadline = now + engine.settings.keep_alive
-        if self._reader.rest or self.sock.__class__ is TLSSocket:
-            engine.again.append(self)
-            if not leading:
-                engine.wake()
+        self.deadline = deadline = now + engine.keep_alive
         if deadline < self.timer:
             if leading:
                 engine.deadlines.watch(self)
             else:
                 engine.post(self._watch_deadline)
+        has_more = self._has_more()
         # From here on the leader may touch the connection.
         self.busy = False
         if self.masked:
             self._unmask()
+        if has_more:
+            engine.again.append(self)
+            if not leading:
+                engine.wake()
+
+    def _has_more(self) -> bool:
+        """Whether bytes were received that the poller does not know of."""
+        return bool(self._reader.rest) or self.sock.__class__ is TLSSocket
 
     def _finish(self, exchange: Exchange) -> None:
         """The exchange has ended: let it be observed."""
-        observer = self.engine.observer
-        if observer is not None:
-            exchange.sent = monotonic()
-            if self.gone and exchange.outcome == "ok":
-                exchange.outcome = "client_gone"
-            observer(exchange)
+        exchange.sent = monotonic()
+        if self.gone and exchange.outcome == "ok":
+            exchange.outcome = "client_gone"
+        self._observe(exchange)
 
     def _observe(self, exchange: Exchange) -> None:
         if self.engine.observer is not None:
@@ -669,6 +686,7 @@ class Connection:
 
     def refuse_call(self, call: Call, status: int, outcome: str, reason: str) -> None:
         """Answer a call that was taken back from the queue, and close."""
+        call.exchange.never_entered()
         call.exchange.outcome = outcome
         call.exchange.error = reason
         self.busy = False
@@ -688,12 +706,13 @@ class Connection:
             exchange.persistent = False
         body = f"{status}\n".encode()
         fields = [("Content-Type", "text/plain"), *(headers or ())]
-        engine.tail.refresh(engine.now)
-        head = make_head(status, fields, exchange, len(body), engine.tail)
+        if engine.now >= engine.tail.expires:
+            engine.tail.refresh(engine.now)
+        data, _, _, bodiless = make_head(status, fields, exchange, len(body), engine.tail)
         self._call = None
         try:
-            self.write(head.data, b"" if head.bodiless else body)
-            exchange.sent_bytes = 0 if head.bodiless else len(body)
+            self.write(data, b"" if bodiless else body)
+            exchange.sent_bytes = 0 if bodiless else len(body)
         except OSError:
             self.gone = True
         self._finish(exchange)
@@ -722,6 +741,7 @@ class Connection:
             exchange.number = self.number
             exchange.began = self._began or self.engine.now
             exchange.read = 0.0
+        exchange.never_entered()
         exchange.persistent = False
         return exchange
 

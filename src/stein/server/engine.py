@@ -66,6 +66,7 @@ class Engine:
         self.observer = observer
         self.tls = context
         self.tail = Tail(settings.server_header, wall)
+        self.keep_alive = settings.keep_alive
         self.last_number = settings.limit_connection_requests
         self.health = self._health_paths()
         self.deadlines = Deadlines()

@@ -132,7 +132,7 @@ def from_environment(item: Field, environ: Mapping[str, str]) -> Given | None:
     return Given(name, (text,))
 
 
-def read_value(item: Field, given: Given) -> Any:  # noqa: ANN401 - as many types as settings
+def read_value(item: Field, given: Given) -> Any:
     """Turn what was written into the field's type, and hold it against the field's own rules."""
     if kind_of(item) is tuple:
         return given.texts

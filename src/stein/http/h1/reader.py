@@ -50,10 +50,23 @@ __all__ = ["RequestReader", "clear_memories"]
 # without its carriage return, the reverse, and control characters (a TLS hello has them).
 _NEVER: Final = re.compile(rb"[^\r]\n|\r[^\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
+_FOLD: Final = re.compile(rb"\r\n[ \t]")
+
 # Fields of which a second one is an attack or a mistake (RFC 9112 3.2, 6.3; RFC 9110 8.3)
 _SINGLE: Final = frozenset({"HTTP_HOST", "CONTENT_LENGTH", "CONTENT_TYPE"})
 
-# llhttp refuses methods that it has no number for, so it is shown another one instead.
+# Fields that decide about framing and persistence
+_SPECIAL: Final = frozenset(
+    {
+        "CONTENT_LENGTH",
+        "HTTP_CONNECTION",
+        "HTTP_EXPECT",
+        "HTTP_PROXY_CONNECTION",  # means nothing here, but does to llhttp
+        "HTTP_TRANSFER_ENCODING",
+    }
+)
+
+# llhttp refuses methods that it has no number for, so it is shown another line instead.
 _METHODS_OF_LLHTTP: Final = frozenset(
     "ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL "
     "MOVE NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SOURCE "
@@ -65,14 +78,16 @@ _METHODS_OF_LLHTTP: Final = frozenset(
 # emptied when full, so that no client can make them grow.
 _MOST_REMEMBERED: Final = 1024
 _LONGEST_REMEMBERED: Final = 512
-_lines: dict[bytes, RequestLine] = {}
+# Only request lines of the plainest kind: HTTP/1.1, no authority, a method that llhttp knows.
+_plain_lines: dict[bytes, RequestLine] = {}
+# Only field names that mean nothing to the reader, see _SPECIAL.
 _names: dict[bytes, str] = {}
 _hosts: set[str] = set()
 
 
 def clear_memories() -> None:
     """Forget all remembered request lines, field names and hosts (for tests)."""
-    _lines.clear()
+    _plain_lines.clear()
     _names.clear()
     _hosts.clear()
 
@@ -90,10 +105,14 @@ class RequestReader:
         "_fault",
         "_head",
         "_limits",
+        "_last_fields",
+        "_last_variables",
         "_line",
+        "_lines_fit",
         "_parser",
         "_remaining",
         "_seen",
+        "_special",
         "_template",
         "_variables",
         "exchange",
@@ -106,13 +125,19 @@ class RequestReader:
         self._template = template
         # a head at most this long cannot exceed any limit: a field takes at least four bytes
         self._detail = min(limits.request_line, limits.header_bytes, 4 * limits.header_fields)
+        # no remembered request line can be too long
+        self._lines_fit = limits.request_line >= _LONGEST_REMEMBERED
         self._parser: HttpRequestParser | None = None
+        # the fields of the last head that came alone, as bytes and, once repeated, as variables
+        self._last_fields = b"\n"  # what no head has
+        self._last_variables: dict[str, Any] | None = None
         self.rest = b""  #: bytes behind the last complete message
         # for the life of one message
         self._head: bytearray | None = None  # of a head that comes in pieces
         self._line: RequestLine | None = None  # of such a head, once complete
         self._variables: dict[str, Any] = {}
         self._seen = b""  # of a head that was refused
+        self._special = False  # line or fields ask for a closer look
         self._fault: RequestError | None = None
         self._remaining = 0
         self._chunks: _ChunkedBody | None = None
@@ -122,7 +147,7 @@ class RequestReader:
     @property
     def begun(self) -> bool:
         """Whether a message has begun whose head is not complete."""
-        return self._head is not None
+        return bool(self._head)
 
     @property
     def seen(self) -> bytes:
@@ -137,6 +162,7 @@ class RequestReader:
         """Let go of the parser, which refers back to the reader, and of all that was kept."""
         self._parser = self._chunks = None
         self._template.clear()
+        self._last_variables = None
 
     # -- the head -----------------------------------------------------------------------------
 
@@ -151,14 +177,41 @@ class RequestReader:
         """
         if self._head is not None:
             return self._feed_piece(data)
+        text, _, fields = data.partition(b"\r\n")
+        if fields == self._last_fields:
+            line = _plain_lines.get(text)
+            if line is not None:
+                return self._repeat_fields(line, data)
         end = data.find(b"\r\n\r\n") + 4
-        if end == 3 or data[0] == 13:  # incomplete, or empty lines in front
+        if end == 3 or data.startswith(b"\r\n"):  # incomplete, or empty lines in front
             return self._feed_piece(data)
-        if end == len(data):
-            self.rest = b""
-            return self._read_head(data)
-        self.rest = data[end:]
-        return self._read_head(data[:end])
+        if end != len(data):
+            self.rest = data[end:]
+            return self._read_head(data[:end])
+        self._last_fields = fields
+        self._last_variables = None
+        return self._read_head(data)
+
+    def _repeat_fields(self, line: RequestLine, data: bytes) -> Exchange:
+        """Make an exchange of a head whose fields are those of the last one on this connection.
+
+        What HPACK does for HTTP/2: a client that says the same again, as browsers, pollers and
+        proxies do with most of what they say, is not read again.  Only fields that end the head
+        where the bytes end, and that leave nothing to be decided, are ever taken as known.
+        """
+        known = self._last_variables
+        if known is not None:
+            self.exchange = exchange = Exchange(line, known.copy())
+            return exchange
+        exchange = self._read_head(data)
+        if (
+            exchange.persistent
+            and not exchange.length
+            and not exchange.expects_continue
+            and self._lines_fit
+        ):
+            self._last_variables = exchange.variables.copy()
+        return exchange
 
     def _feed_piece(self, data: bytes) -> Exchange | None:
         """Collect a head that comes in pieces."""
@@ -191,89 +244,118 @@ class RequestReader:
             if end < 0:
                 return
             self._line = parse_request_line(bytes(head[:end]))
-        if len(head) - head.find(b"\r\n") > limits.header_bytes:
+        if len(head) - head.find(b"\r\n") - 2 > limits.header_bytes:
             raise self._too_large()
 
     def _read_head(self, head: bytes) -> Exchange:
         """Make an exchange of a whole head, from request line to empty line."""
-        try:
-            return self._make_exchange(head)
-        except RequestError:
-            self._seen = head
-            raise
-
-    def _make_exchange(self, head: bytes) -> Exchange:
-        eol = head.find(b"\r\n")
-        if len(head) > self._detail:
-            self._check_sizes(head, eol)
         # PERF: a memory of request lines; parse_request_line alone costs a sixth of a short
         # request (bench: hello).
-        text = head[:eol]
-        line = _lines.get(text)
-        if line is None:
-            line = parse_request_line(text)
-            if eol <= _LONGEST_REMEMBERED:
-                if len(_lines) >= _MOST_REMEMBERED:
-                    _lines.clear()
-                _lines[text] = line
+        line = _plain_lines.get(head.partition(b"\r\n")[0])
+        if line is None or len(head) > self._detail:
+            line, head = self._read_line(head)
         self._variables = variables = self._template.copy()
-        if b" \r\n" in head or b"\t\r\n" in head:
+        # PERF: find() and a search for one number; "in" with bytes costs twice as much.
+        if head.find(b" \r\n") >= 0 or 9 in head:
+            self._seen = head
             head = _strip_trailing_blanks(head)
         parser = self._parser
         if parser is None:
             parser = self._parser = HttpRequestParser(self)
-        if line[0] not in _METHODS_OF_LLHTTP:
-            head = b"GET / HTTP/1.1" + head[eol:]
         try:
             parser.feed_data(head)
         except HttpParserUpgrade:
             # The client offers another protocol; nobody takes it up (RFC 9110 7.8).
             self._parser = None
         except HttpParserError as error:
+            self._seen = head
             raise self._refusal(error) from None
+        self.exchange = exchange = Exchange(line, variables)
+        if self._special or variables.get("HTTP_HOST") not in _hosts:
+            self._special = False
+            try:
+                self._apply_policy(exchange)
+            except RequestError:
+                self._seen = head
+                raise
+        return exchange
+
+    def _read_line(self, head: bytes) -> tuple[RequestLine, bytes]:
+        """Read a request line that is not remembered, or stands in a large head.
+
+        :return: the line, and the head as llhttp may see it.
+        """
+        eol = head.find(b"\r\n")
+        try:
+            self._check_sizes(head, eol)
+            line = parse_request_line(head[:eol])
+        except RequestError:
+            self._seen = head
+            raise
+        if line.method not in _METHODS_OF_LLHTTP or not line.target.isascii():
+            self._special = True
+            return line, b"GET / HTTP/1.1" + head[eol:]
+        if line.host is not None or line.protocol != "HTTP/1.1":
+            self._special = True
+        elif eol <= _LONGEST_REMEMBERED:
+            if len(_plain_lines) >= _MOST_REMEMBERED:
+                _plain_lines.clear()
+            _plain_lines[head[:eol]] = line
+        return line, head
+
+    def _apply_policy(self, exchange: Exchange) -> None:
+        """Hold Host, persistence, framing and expectation to the RFCs."""
         if self._fault is not None:
             raise self._fault
-        if "" in variables:
-            del variables[""]
-        exchange = self.exchange = Exchange(line, variables)
+        # llhttp has its own view of persistence and framing, which shall not outlive this head.
+        self._parser = None
+        line, variables = exchange.line, exchange.variables
         if line.host is not None:
+            _check_host(exchange)  # the authority of the target does not excuse a faulty field
             variables["HTTP_HOST"] = line.host
         elif variables.get("HTTP_HOST") not in _hosts:
             _check_host(exchange)
-        if "HTTP_CONNECTION" in variables or line[4] == "HTTP/1.0":
-            apply_persistence(exchange)
-        # Under HTTP/1.0, too, since a POST without Content-Length is refused there.
-        if (
-            "CONTENT_LENGTH" in variables
-            or "HTTP_TRANSFER_ENCODING" in variables
-            or line[4] == "HTTP/1.0"
-        ):
-            self._begin_body(exchange)
+        apply_persistence(exchange)
+        self._begin_body(exchange)
         if "HTTP_EXPECT" in variables:
             apply_expectation(exchange, variables["HTTP_EXPECT"])
-        return exchange
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a field from llhttp, which has checked its characters."""
         key = _names.get(name)
-        if key is None:
-            key = _remember_name(name)
-        variables = self._variables
-        if key in variables:
-            self._repeat(key, value.decode("latin-1"))
+        if key is None or key in self._variables:
+            self._on_odd_header(name, value)
         else:
-            variables[key] = value.decode("latin-1")
+            self._variables[key] = value.decode("latin-1")
 
-    def _repeat(self, key: str, value: str) -> None:
-        """Join a repeated field (RFC 9110 5.2), or refuse it."""
-        if not key:  # another name with an underscore, see _remember_name
+    def _on_odd_header(self, name: bytes, value: bytes) -> None:
+        """Take a field that is new, repeated, dropped, or decides about the exchange."""
+        key = name.decode("latin-1").upper().replace("-", "_")
+        if 95 in name:  # "_"
+            # Dropped: it would be indistinguishable from the same name with a hyphen, which a
+            # proxy in front may have vouched for.
+            return
+        if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:  # RFC 3875 4.1.18
+            key = "HTTP_" + key
+        if key in _SPECIAL:
+            self._special = True
+        elif len(name) <= _LONGEST_REMEMBERED:
+            if len(_names) >= _MOST_REMEMBERED:
+                _names.clear()
+            _names[name] = key
+        text = value.decode("latin-1")
+        known = self._variables.get(key)
+        if known is None:
+            self._variables[key] = text
             return
         if key in _SINGLE:
-            # Raised by _read_head: an error inside a callback would reach it wrapped.
+            # Raised later: an error inside a callback would reach _make_exchange wrapped.
             self._fault = RequestError(400, f"repeated header field {key}")
+            self._special = True
+        # Repeated fields are joined (RFC 9110 5.2; RFC 6265 for cookies).  This is linear
+        # although it joins: a request has at most limits.header_fields fields.
         separator = "; " if key == "HTTP_COOKIE" else ","
-        # Linear although it joins: a request has at most limits.header_fields fields.
-        self._variables[key] = f"{self._variables[key]}{separator}{value}"
+        self._variables[key] = f"{known}{separator}{text}"
 
     def _refusal(self, error: HttpParserError) -> RequestError:
         if isinstance(error, HttpParserCallbackError) and error.__context__ is not None:
@@ -286,7 +368,7 @@ class RequestReader:
         limits = self._limits
         if eol > limits.request_line:
             raise self._too_long(head)
-        if len(head) - eol > limits.header_bytes:
+        if len(head) - eol - 2 > limits.header_bytes:
             raise self._too_large()
         if head.count(b"\r\n") - 2 > limits.header_fields:
             reason = f"more than {limits.header_fields} header fields"
@@ -304,14 +386,12 @@ class RequestReader:
     # -- the body -----------------------------------------------------------------------------
 
     def _begin_body(self, exchange: Exchange) -> None:
+        """Find out how long the body is, and prepare to read it."""
         length = exchange.length = body_length(exchange, self._limits)
         if length == 0:
             return
         exchange.complete = False
-        # This parser expects the body that it will never see.
-        self._parser = None
         if length == CHUNKED:
-            exchange.chunked = True
             self._chunks = _ChunkedBody(self._limits)
         else:
             self._remaining = length
@@ -434,27 +514,6 @@ class _ChunkedBody:
         self._ended = True
 
 
-def _remember_name(name: bytes) -> str:
-    """The CGI name of a field (RFC 3875 4.1.18).
-
-    A name with an underscore becomes the empty key, which is thrown away: it would be
-    indistinguishable from the same name with a hyphen, which a proxy in front may have vouched
-    for.
-    """
-    text = name.decode("latin-1").upper()
-    if "_" in text:
-        key = ""
-    else:
-        key = text.replace("-", "_")
-        if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
-            key = "HTTP_" + key
-    if len(name) <= _LONGEST_REMEMBERED:
-        if len(_names) >= _MOST_REMEMBERED:
-            _names.clear()
-        _names[name] = key
-    return key
-
-
 def _check_host(exchange: Exchange) -> None:
     """Hold the Host field to RFC 9112 3.2."""
     host = exchange.variables.get("HTTP_HOST")
@@ -472,7 +531,10 @@ def _check_host(exchange: Exchange) -> None:
 def _strip_trailing_blanks(head: bytes) -> bytes:
     """Take the optional white space from the ends of field lines (RFC 9112 5.1).
 
-    llhttp strips it in front of a value only.  The request line stays as it is.
+    llhttp strips it in front of a value only.  The request line stays as it is.  Folded lines
+    are refused here, as stripping one of blanks alone would make an end of the head of it.
     """
+    if _FOLD.search(head):
+        raise RequestError(400, "folded header line (RFC 9112 5.2)")
     first, *lines = head.split(b"\r\n")
     return b"\r\n".join([first, *(line.rstrip(b" \t") for line in lines)])

@@ -70,6 +70,6 @@ def _split_target(method: str, target: str) -> tuple[str | None, str]:
     if match is None:
         raise RequestError(400, f"request target is no path and no http URL: {target[:80]!a}")
     host, path = match.groups()
-    if not host or not is_host(host):
+    if not host or host.startswith(":") or not is_host(host):
         raise RequestError(400, f"invalid authority in the request target: {host[:80]!a}")
     return host, path if path.startswith("/") else "/" + path

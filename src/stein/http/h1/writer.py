@@ -6,7 +6,7 @@ wire and the length that it declares is one that can be kept.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from stein.errors import ApplicationError
 from stein.http.dates import http_date
@@ -26,17 +26,10 @@ LAST_CHUNK: Final = b"0\r\n\r\n"
 continue_head: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Head(NamedTuple):
-    """A response head and what it promises about the body.
-
-    ``length`` is the number of body bytes that will follow, or :data:`UNKNOWN`; ``chunked`` says
-    whether they go out in chunks; ``bodiless`` that none go out whatever the application gives.
-    """
-
-    data: bytes
-    length: int
-    chunked: bool
-    bodiless: bool
+#: A response head and what it promises about the body: its bytes; the number of body bytes that
+#: will follow, or :data:`UNKNOWN`; whether they go out in chunks; whether none go out whatever
+#: the application gives.  (PERF: a plain tuple, as a named one costs four times as much.)
+Head: TypeAlias = tuple[bytes, int, bool, bool]
 
 
 class Tail:
@@ -49,25 +42,28 @@ class Tail:
     :param wall: a wall clock in seconds, for the date.
     """
 
-    __slots__ = ("_expires", "_server", "_wall", "date", "server", "text")
+    __slots__ = ("_server", "_wall", "data", "date", "expires")
 
     def __init__(self, server: str, wall: Callable[[], float]) -> None:
         self._wall = wall
-        self._expires = float("-inf")
-        self.server = f"Server: {server}\r\n" if server else ""
-        self.date = ""
-        self.text = ""
+        self._server = f"Server: {server}\r\n".encode("latin-1") if server else b""
+        self.expires = float("-inf")  #: moment of the monotonic clock from which it is stale
+        self.date = b""
+        self.data = b""
 
     def refresh(self, now: float) -> None:
-        """Make the text anew if it is a second old.
+        """Make the text anew.
 
         :param now: seconds of a monotonic clock.
         """
-        if now >= self._expires:
-            wall = self._wall()
-            self.date = f"Date: {http_date(wall)}\r\n"
-            self.text = f"{self.server}{self.date}\r\n"
-            self._expires = now + 1.0 - wall % 1.0
+        wall = self._wall()
+        self.date = f"Date: {http_date(wall)}\r\n".encode("ascii")
+        self.data = self._server + self.date + b"\r\n"
+        self.expires = now + 1.0 - wall % 1.0
+
+    def without(self, *, date: bool, server: bool) -> bytes:
+        """The text without the fields that an application sets itself."""
+        return (b"" if server else self._server) + (b"" if date else self.date) + b"\r\n"
 
 
 # What a field name of the application's means to the head.
@@ -93,10 +89,19 @@ _MEANINGS: Final = {
     "upgrade": _HOP_BY_HOP,
 }
 
+#: What an application's status and fields come to: their bytes, the code, the declared length
+#: or UNKNOWN, and what they want of the rest of the head (a set of the bits below).
+_Checked: TypeAlias = tuple[bytes, int, int, int]
+_OWN_DATE: Final = 1
+_OWN_SERVER: Final = 2
+_CLOSE: Final = 4
+
 # Memories of what was checked; emptied when full, since an application may make up names.
+# Atomic operations only, so threads may share them.
 _MOST_REMEMBERED: Final = 1024
+_LONGEST_REMEMBERED: Final = 1024
 _meanings: dict[str, int] = {}
-_status_lines: dict[str, tuple[str, int]] = {}
+_checked: dict[tuple[str, tuple[tuple[str, str], ...]], _Checked] = {}
 
 
 def make_head(
@@ -111,61 +116,70 @@ def make_head(
     :param tail: the Server and Date fields.
     :raises ApplicationError: the status or a field may not be sent.
     """
-    known = _status_lines.get(status)
-    if known is None:
-        known = _check_status(status)
-    status_line, code = known
-    declared = UNKNOWN
-    end = tail.text
-    parts: list[str] = []
-    for name, value in headers:
-        meaning = _meanings.get(name)
-        if meaning is None:
-            meaning = _check_name(name)
-        if meaning:
-            if meaning == _LENGTH:
-                declared = _declared_length(value, declared)
-                continue
-            if meaning == _CONNECTION:
-                _honour_connection(name, value, exchange)
-                continue
-            if meaning == _HOP_BY_HOP:
-                message = f"hop-by-hop header field {name!r} is the server's to set (PEP 3333)"
-                raise ApplicationError(message)
-            end = _without(end, meaning, tail)
-        # PERF: four parts and one check of the joined text instead of a check per field; it
-        # halves the cost of a head (bench: hello).
-        parts += name, ": ", value, "\r\n"
+    # PERF: many answers have the very same fields; checking them anew costs twice what the rest
+    # of this function does (bench: hello).
     try:
-        fields = "".join(parts)
-    except TypeError:
-        raise _guilty(headers) from None
-    lines = len(parts) // 4
-    if fields.count("\n") != lines or fields.count("\r") != lines or "\0" in fields:
-        raise _guilty(headers)
-    bodiless = code in BODILESS or exchange.line[0] == "HEAD"
+        checked = _checked.get((status, tuple(headers)))
+    except TypeError:  # something that is no str is in there
+        checked = None
+    if checked is None:
+        checked = _check(status, headers)
+    data, code, declared, wants = checked
+    line = exchange.line
+    bodiless = line[0] == "HEAD" or code in BODILESS
     chunked = False
     if declared == UNKNOWN:
         declared = length
-        if length == UNKNOWN and not bodiless:
-            chunked = exchange.line[4] == "HTTP/1.1"
-            if not chunked:
-                exchange.persistent = False
-    text = status_line + fields
-    if declared != UNKNOWN and code != 204:  # RFC 9110 8.6: none in a 204
-        text += f"Content-Length: {declared}\r\n"
-    elif chunked:
-        text += "Transfer-Encoding: chunked\r\n"
+        chunked = length == UNKNOWN and not bodiless and line[4] == "HTTP/1.1"
+        data += _framing_field(code, length, exchange, chunked=chunked, bodiless=bodiless)
+    end = tail.data
+    if wants:
+        end = tail.without(date=bool(wants & _OWN_DATE), server=bool(wants & _OWN_SERVER))
+        if wants & _CLOSE:
+            exchange.persistent = False
     if not exchange.persistent:
-        text += "Connection: close\r\n"
-    elif exchange.line[4] == "HTTP/1.0":
-        text += "Connection: keep-alive\r\n"
-    try:
-        data = (text + end).encode("latin-1")
-    except UnicodeEncodeError:
-        raise _guilty(headers) from None
+        data += b"Connection: close\r\n"
+    elif line[4] == "HTTP/1.0":
+        data += b"Connection: keep-alive\r\n"
     exchange.status = code
-    return Head(data, declared, chunked, bodiless)
+    return data + end, declared, chunked, bodiless
+
+
+def _check(status: str, headers: HeaderList) -> _Checked:
+    """Check what the application gave, and put it into bytes."""
+    code = _check_status(status)
+    declared = UNKNOWN
+    wants = 0
+    lines = [f"HTTP/1.1 {status}\r\n"]
+    for name, value in headers:
+        meaning = _meanings.get(name) if isinstance(name, str) else None
+        if meaning is None:
+            meaning = _check_name(name)
+        if not isinstance(value, str) or not is_field_value(value):
+            raise _guilty(name, value)
+        if meaning == _LENGTH:
+            declared = _declared_length(value, declared)
+            if code == 204:  # RFC 9110 8.6: none in a 204
+                continue
+        elif meaning == _CONNECTION:
+            # PEP 3333 forbids it, but so many programs send "Connection: keep-alive" with an
+            # event stream, or "close" with good reason, that a refusal would help nobody.
+            if name.lower() == "connection" and value.strip().lower() == "close":
+                wants |= _CLOSE
+            continue
+        elif meaning == _HOP_BY_HOP:
+            message = f"hop-by-hop header field {name!r} is the server's to set (PEP 3333)"
+            raise ApplicationError(message)
+        elif meaning:
+            wants |= _OWN_DATE if meaning == _DATE else _OWN_SERVER
+        lines.append(f"{name}: {value}\r\n")
+    data = "".join(lines).encode("latin-1")
+    checked = (data, code, declared, wants)
+    if len(data) <= _LONGEST_REMEMBERED:
+        if len(_checked) >= _MOST_REMEMBERED:
+            _checked.clear()
+        _checked[status, tuple((name, value) for name, value in headers)] = checked
+    return checked
 
 
 def chunk(data: bytes) -> bytes:
@@ -173,8 +187,8 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def _check_status(status: object) -> tuple[str, int]:
-    """The status line of an application's status text, and its code."""
+def _check_status(status: object) -> int:
+    """The code of an application's status text."""
     if not isinstance(status, str):
         message = f"status must be a str such as '200 OK', not {status!r}"
         raise ApplicationError(message)
@@ -185,11 +199,7 @@ def _check_status(status: object) -> tuple[str, int]:
     if not 200 <= int(code) <= 599:
         message = f"status {status[:80]!r}: an application can send final statuses only, 200 to 599"
         raise ApplicationError(message)
-    known = (f"HTTP/1.1 {status}\r\n", int(code))
-    if len(_status_lines) >= _MOST_REMEMBERED:
-        _status_lines.clear()
-    _status_lines[status] = known
-    return known
+    return int(code)
 
 
 def _check_name(name: object) -> int:
@@ -204,45 +214,36 @@ def _check_name(name: object) -> int:
     return meaning
 
 
-def _declared_length(value: object, earlier: int) -> int:
+def _framing_field(
+    code: int, length: int, exchange: Exchange, *, chunked: bool, bodiless: bool
+) -> bytes:
+    """The field that tells how long the body is, where the application does not (RFC 9112 6)."""
+    if chunked:
+        return b"Transfer-Encoding: chunked\r\n"
+    if length != UNKNOWN:
+        return b"Content-Length: %d\r\n" % length if code != 204 else b""  # RFC 9110 8.6
+    if not bodiless:  # HTTP/1.0: the end of the connection is the end of the body
+        exchange.persistent = False
+    return b""
+
+
+def _declared_length(value: str, earlier: int) -> int:
     """The number in an application's Content-Length."""
     if earlier != UNKNOWN:
         message = "the application declared Content-Length twice"
         raise ApplicationError(message)
-    if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20):
+    if not (value.isascii() and value.isdigit() and len(value) < 20):
         message = f"Content-Length {value!r} is not a number"
         raise ApplicationError(message)
     return int(value)
 
 
-def _honour_connection(name: str, value: object, exchange: Exchange) -> None:
-    """Read the application's Connection field, which goes no further.
-
-    PEP 3333 forbids it, but so many programs send ``Connection: keep-alive`` with an event
-    stream, or ``close`` with good reason, that a refusal would help nobody.
-    """
+def _guilty(name: str, value: object) -> ApplicationError:
+    """The error about a field value that cannot be sent."""
     if not isinstance(value, str):
         message = f"header {name!r} has the value {value!r}, which is not a str"
-        raise ApplicationError(message)
-    if name.lower() == "connection" and value.strip().lower() == "close":
-        exchange.persistent = False
-
-
-def _without(end: str, meaning: int, tail: Tail) -> str:
-    """The end of a head without the field that the application sets itself."""
-    return end.replace(tail.date if meaning == _DATE else tail.server, "", 1)
-
-
-def _guilty(headers: HeaderList) -> ApplicationError:
-    """The error that names the field which cannot be sent."""
-    for name, value in headers:
-        if not isinstance(value, str):
-            message = f"header {name!r} has the value {value!r}, which is not a str"
-        elif any(char in value for char in "\r\n\0"):
-            message = f"header {name!r} has a line end or NUL in its value {value[:80]!r}"
-        elif not is_field_value(value) and any(ord(char) > 255 for char in value):
-            message = f"header {name!r} has characters beyond latin-1 in its value {value[:80]!r}"
-        else:
-            continue
-        return ApplicationError(message)
-    return ApplicationError("the response headers cannot be encoded")
+    elif any(ord(char) > 255 for char in value):
+        message = f"header {name!r} has characters beyond latin-1 in its value {value[:80]!r}"
+    else:
+        message = f"header {name!r} has a control character in its value {value[:80]!r}"
+    return ApplicationError(message)
