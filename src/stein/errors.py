@@ -65,7 +65,7 @@ class RequestError(SteinError):
         self.limit = limit
 
 
-class Disconnected(RequestError, OSError):
+class Disconnected(RequestError, OSError):  # noqa: N818 - it says what has happened
     """The peer went away, or fell silent, before its request was complete.
 
     It is an :class:`OSError` too, so that an application's usual handling of a failed

@@ -28,7 +28,8 @@ class StartResponse(Protocol):
 
     def __call__(
         self, status: str, headers: HeaderList, exc_info: ExcInfo | None = None, /
-    ) -> Write: ...
+    ) -> Write:
+        """Begin the response; gives the ``write`` callable."""
 
 
 WSGIApplication: TypeAlias = Callable[[Any, Any], Iterable[bytes]]

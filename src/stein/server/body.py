@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tempfile
 from typing import IO, TYPE_CHECKING
@@ -34,13 +35,27 @@ class BodyCollector:
         :raises OSError: the temporary file cannot be written, e.g. since the disk is full.
         """
         self._size += len(content)
-        if self._in_memory and self._size > self._most:
-            spool = tempfile.TemporaryFile(prefix="stein-body-")  # noqa: SIM115 - closed by call
-            spool.write(self.file.read() if not self.file.seek(0) else b"")
-            self.file.close()
-            self.file = spool
+        if self._in_memory:
+            if self._size <= self._most:
+                self.file.write(content)
+                return
+            memory = self.file
+            self.file = tempfile.TemporaryFile(prefix="stein-body-")  # noqa: SIM115 - see close()
             self._in_memory = False
-        self.file.write(content)
+            memory.seek(0)
+            content = memory.read() + content
+        try:
+            self.file.write(content)
+            # A full disk must show here, and not in rewind(), when the body is taken for good.
+            self.file.flush()
+        except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give up the body, and the temporary file with it."""
+        with contextlib.suppress(OSError):  # what it still holds cannot be written either
+            self.file.close()
 
     def rewind(self) -> IO[bytes]:
         """The whole body, as a file at its beginning."""
@@ -59,6 +74,7 @@ class BodyStream(io.RawIOBase):
         self._left = memoryview(b"")
 
     def readable(self) -> bool:
+        """As of every raw stream that can be read."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]

@@ -13,14 +13,13 @@ from stein.clock import monotonic
 from stein.errors import ApplicationError, Disconnected, RequestError
 from stein.http.h1.writer import LAST_CHUNK, UNKNOWN, Head, chunk, make_head
 from stein.http.status import status_text
-from stein.server.outbox import FileSpan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from stein.http.exchange import Exchange
     from stein.server.connection import Connection
-    from stein.typing import Environ, ExcInfo, HeaderList, Write
+    from stein.typing import ExcInfo, HeaderList, Write
 
 __all__ = ["Call", "FileWrapper"]
 
@@ -126,6 +125,12 @@ class Call:
         context.run(self._run)
         exchange.left = monotonic()
 
+    def skip(self) -> None:
+        """Do not call the application, since nobody would read the answer any more."""
+        self.exchange.entered = self.exchange.left = monotonic()
+        self._fail(Disconnected(400, "the client went away before its turn"))
+        self._close()
+
     def resume(self) -> None:
         """Go on with a suspended call, or end it if the client has gone."""
         self.suspended = False
@@ -170,8 +175,6 @@ class Call:
 
     def _resume(self) -> None:
         try:
-            if self.connection.gone:
-                raise Disconnected(400, "the client went away during the response")
             if not self._iterate():
                 return
             self._end_body()
@@ -207,6 +210,8 @@ class Call:
         """Send the pieces of the iterable; false if the call was suspended on the way."""
         connection = self.connection
         most = connection.engine.settings.response_buffer
+        if connection.gone:
+            raise Disconnected(400, "the client went away during the response")
         for piece in self._iterator:
             if piece:
                 self._send(piece)
@@ -390,4 +395,3 @@ class Call:
             f"{exchange.line.method} {exchange.line.target!a} "
             f"(connection {exchange.connection.id}, request {exchange.number})"
         )
-

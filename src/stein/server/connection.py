@@ -25,8 +25,8 @@ States, and what leads from one to the next (the poller watches for what is in b
 
 Threads.
     The leader owns a connection in every state but CALL; in CALL the thread that runs the call
-    owns it, and hands it back through :meth:`Connection.after_call`.  ``busy`` is true exactly
-    in CALL.  Two things the leader still does then: it stops watching a busy connection that has
+    owns it, and hands it back through :meth:`Connection.after_call`, which writes the next state
+    last.  Two things the leader still does in CALL: it stops watching a connection that has
     news (``masked``), and it flushes the outbox, under the outbox's lock.  Only the leader
     closes: a thread never closes a socket that somebody else may be polling.
 """
@@ -98,7 +98,6 @@ class Connection:
         "timer",
         "_interest",
         # state
-        "busy",
         "gone",
         "masked",
         "must_close",
@@ -129,7 +128,6 @@ class Connection:
         self.timer = NEVER
         self.entry: Entry | None = None
         self._interest = READ
-        self.busy = False
         self.masked = False
         self.gone = False  #: nobody reads the answers any more
         self.must_close = engine.settings.keep_alive <= 0
@@ -142,6 +140,11 @@ class Connection:
         self._call: Call | None = None
         self._lingered = 0
 
+    @property
+    def in_call(self) -> bool:
+        """Whether a call waits for a thread or is with the application."""
+        return self.state == CALL
+
     def __repr__(self) -> str:
         return f"<Connection {self.id} {self.peer} state={self.state} request={self.number}>"
 
@@ -152,27 +155,30 @@ class Connection:
 
         :return: a call that is ready for the application, or ``None``.
         """
-        if self.busy:
-            self._on_event_while_busy(events)
+        if self.state != HEAD:
+            return self._on_other_event(events)
+        if self._reader.rest:  # came before what the socket has
+            return self.on_more()
+        try:
+            data = self._recv(_RECEIVE)
+        except BlockingIOError:
             return None
+        except OSError:
+            self._vanish()
+            return None
+        if data:
+            return self._take(data)
+        self._end_of_input()
+        return None
+
+    def _on_other_event(self, events: int) -> Call | None:
+        """Something has happened while no request head is expected."""
         state = self.state
-        if state == HEAD:
-            if self._reader.rest:  # came before what the socket has
-                return self.on_more()
-            try:
-                data = self._recv(_RECEIVE)
-            except BlockingIOError:
-                return None
-            except OSError:
-                self._vanish()
-                return None
-            if data:
-                return self._take(data)
-            self._end_of_input()
-            return None
-        if state == BODY:
+        if state == CALL:
+            self._on_event_in_call(events)
+        elif state == BODY:
             return self._receive_body()
-        if state == DRAIN:
+        elif state == DRAIN:
             self._drain()
         elif state == LINGER:
             self._discard()
@@ -182,7 +188,7 @@ class Connection:
 
     def on_more(self) -> Call | None:
         """Take what came behind the last request (pipelining, or held inside TLS)."""
-        if self.busy or self.state != HEAD:
+        if self.state != HEAD:
             return None
         data, self._reader.rest = self._reader.rest, b""
         call = self._take(data) if data else self.on_event(READ)
@@ -222,7 +228,6 @@ class Connection:
             return None
         self.state = CALL
         self.deadline = NEVER
-        self.busy = True
         return Call(self, exchange, io.BytesIO())
 
     def _look_inside_tls(self) -> Call | None:
@@ -263,7 +268,7 @@ class Connection:
             self._observe(exchange)
         self.close()
 
-    def _on_event_while_busy(self, events: int) -> None:
+    def _on_event_in_call(self, events: int) -> None:
         """News about a connection that is in a call: flush, or look away until it is back."""
         outbox = self._outbox
         if events & WRITE and outbox is not None:
@@ -279,7 +284,7 @@ class Connection:
             self.masked = True
             self._interest = wanted
             self.engine.poller.modify(self.fd, wanted)
-            if not self.busy:  # it came back in between; whoever sees both last unmasks
+            if self.state != CALL:  # it came back in between; whoever sees both last unmasks
                 self._unmask()
 
     def _want(self, events: int) -> None:
@@ -300,7 +305,6 @@ class Connection:
         if exchange.expects_continue or not engine.settings.request_buffering:
             self.state = CALL
             self.deadline = NEVER
-            self.busy = True
             self._body_began = engine.now
             return Call(self, exchange, open_stream(self.receive_body))
         self.state = BODY
@@ -346,7 +350,6 @@ class Connection:
         exchange.read = engine.now
         self.state = CALL
         self.deadline = NEVER
-        self.busy = True
         return Call(self, exchange, body.rewind())
 
     def _body_deadline(self, exchange: Exchange, now: float) -> float:
@@ -414,8 +417,7 @@ class Connection:
             self.engine.post(self._watch_outbox)
 
     def write_file(self, file: IO[bytes], position: int, count: int) -> None:
-        """Send bytes of a regular file; what the client does not take at once is left to the
-        leader.
+        """Send bytes of a regular file; what the client does not take is left to the leader.
 
         :raises Disconnected: the client has gone.
         """
@@ -558,9 +560,8 @@ class Connection:
         if self._outbox is None and deadline >= self.timer and not self._has_more():
             # PERF: _become_idle, written out for the usual case (bench: hello).
             self._began = 0.0
-            self.state = HEAD
             self.deadline = deadline
-            self.busy = False
+            self.state = HEAD  # from here on the leader may touch the connection
             if self.masked:
                 self._unmask()
         else:
@@ -571,7 +572,6 @@ class Connection:
         engine = self.engine
         self._outbox = None
         self._began = 0.0
-        self.state = HEAD
         self.deadline = deadline = now + engine.keep_alive
         if deadline < self.timer:
             if leading:
@@ -579,8 +579,7 @@ class Connection:
             else:
                 engine.post(self._watch_deadline)
         has_more = self._has_more()
-        # From here on the leader may touch the connection.
-        self.busy = False
+        self.state = HEAD  # from here on the leader may touch the connection
         if self.masked:
             self._unmask()
         if has_more:
@@ -619,7 +618,6 @@ class Connection:
     def _begin_drain(self) -> None:
         """The call has ended or is suspended; the client has yet to take the outbox."""
         self.state = DRAIN
-        self.busy = False
         self.masked = False
         if self._interest < 0:
             self.gone = True
@@ -666,7 +664,6 @@ class Connection:
     def _resume(self, call: Call) -> None:
         """Let a suspended call go on: the client has caught up, or has gone."""
         self.state = CALL
-        self.busy = True
         self.deadline = NEVER
         if self._interest >= 0:
             self.masked = True
@@ -689,7 +686,6 @@ class Connection:
         call.exchange.never_entered()
         call.exchange.outcome = outcome
         call.exchange.error = reason
-        self.busy = False
         retry = [("Retry-After", str(self.engine.settings.retry_after))] if status == 503 else []
         self._answer(call.exchange, status_text(status), "close", retry)
 
@@ -747,7 +743,6 @@ class Connection:
 
     def _begin_close(self) -> None:
         """No more exchange on this connection: say so, and let the client finish."""
-        self.busy = False
         if self.gone or self._interest < 0:
             self.close()
             return
@@ -782,7 +777,6 @@ class Connection:
             return
         engine = self.engine
         self.state = CLOSED
-        self.busy = False
         self.deadline = NEVER
         engine.deadlines.forget(self)
         if self._interest >= 0:
@@ -798,7 +792,7 @@ class Connection:
 
     def wait_in_queue(self, moment: float) -> None:
         """The call waits for a thread, but no longer than until ``moment``."""
-        if self.busy:
+        if self.state == CALL:
             self._set_deadline(moment)
 
     def _set_deadline(self, moment: float) -> None:
@@ -806,7 +800,7 @@ class Connection:
         if moment < self.timer:
             self.engine.deadlines.watch(self)
 
-    def on_deadline(self, now: float) -> None:
+    def on_deadline(self, _now: float) -> None:
         """A deadline has passed: which one, the state tells."""
         state = self.state
         if state == CALL:
@@ -860,7 +854,7 @@ class Connection:
 
     def abort(self) -> None:
         """The server has waited long enough: close, whatever is going on."""
-        if self.busy:
+        if self.state == CALL:
             self.gone = True
             try:
                 self.sock.shutdown(socket.SHUT_RDWR)

@@ -7,11 +7,12 @@ Facts.
 Decision.
     One thread, the leader, polls, reads, parses, writes, and runs short calls itself, inline.
 
-    - Before an inline call it lays down a token, after it, it takes the token up again.  A
-      monitor looks every few milliseconds; if it finds the token of a call that did not move on,
-      it takes the token and gives the lead to another thread.  Whoever takes the token has the
-      lead to give or to keep, so there is never a second leader, and the short path pays for two
-      list operations instead of a lock.
+    - Before an inline call it lays the lead on the table, as a token; after the call it takes the
+      token up again.  A monitor looks every few milliseconds; if it finds a token that did not
+      move on, it takes it and gives the lead to another thread.  Whoever takes the token up has
+      the lead, so there is never a second leader, and the short path pays for two list
+      operations instead of a lock.  A thread that comes back from a long call may find the token
+      of its successor, who is in a call now: then it leads again, and the successor will not.
     - Paths whose calls took long are remembered; their next calls are handed to another thread
       before they begin.  If too many calls of unknown paths take long, all unknown ones are.
     - At most ``threads`` calls run at once.  Each holds a *seat*; the leader keeps one for its
@@ -22,8 +23,8 @@ Decision.
       that clients are accepted, bodies read, deadlines held and health checks answered.
     - Calls without a seat wait in order; a thread that ends a call takes the next one.
 Danger.
-    After the token was taken by the monitor, the former leader must not touch what belongs to
-    the leader.  Connection.after_call is told which it is.
+    A thread that did not find the token must not touch what belongs to the leader.
+    Connection.after_call is told.
 Price.
     A call that blocks unexpectedly delays the others by one to two ticks, once.
 
@@ -66,12 +67,12 @@ _RECENT: Final = 0.1  # seconds for which an inline call shows that there is fas
 class Worker:
     """One thread of the crew."""
 
-    __slots__ = ("has_seat", "inbox", "leading", "name", "task", "thread", "wake")
+    __slots__ = ("has_seat", "inbox", "leads", "name", "task", "thread", "wake")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.leading = False
         self.has_seat = False
+        self.leads = False  #: still, after a call that ended a turn
         #: suspended calls of this thread that can go on; guarded by the crew's lock
         self.inbox: deque[Call] = deque()
         #: what a parked thread is to do; set by whoever releases ``wake``
@@ -79,7 +80,7 @@ class Worker:
         # Odd use of a lock: it is held while the thread has nothing to do, and released by
         # another thread in order to wake it.
         self.wake = threading.Lock()
-        self.wake.acquire()  # noqa: SIM115
+        self.wake.acquire()
         self.thread: threading.Thread | None = None
 
 
@@ -102,8 +103,8 @@ class Crew:
         self._vacant = False  # nobody leads, and nobody was free to
         self._free_seats = threads
         self._waiting: deque[Call] = deque()
-        # the leader's; see the module's text for the token
-        self._token: list[Worker] = []
+        # the leader's; see the module's text for the token, of which there is one at most
+        self._token: list[None] = []
         self._inline_calls = 0
         self._last_inline = 0.0
         self._slow_paths: dict[str, float] = {}
@@ -135,7 +136,7 @@ class Crew:
         """With ``threads=1``: be the crew, in the calling thread, until it is stopped."""
         worker = Worker(threading.current_thread().name)
         self._workers.append(worker)
-        worker.leading = worker.has_seat = True
+        worker.has_seat = True
         self._free_seats = 0
         self._lead(worker)
         self.ended.set()
@@ -181,16 +182,17 @@ class Crew:
         """Run a call in a thread that does not lead."""
         if call.suspended:
             call.resume()
+        elif call.connection.gone:  # while the call waited for a seat
+            call.skip()
         else:
             call.run(worker)
             exchange = call.exchange
             self._judge(exchange.line.path, exchange.left - exchange.entered)
-        call.connection.after_call(call, False)  # noqa: FBT003
+        call.connection.after_call(call, False)
 
     def _next(self, worker: Worker) -> None:
         """Find the next task of a thread; park it until there is one."""
         with self._lock:
-            worker.leading = False
             if self._stopping:
                 return
             if self._vacant:
@@ -222,7 +224,6 @@ class Crew:
 
     def _take_lead(self, worker: Worker) -> None:
         worker.task = None
-        worker.leading = True
         self._take_seat(worker)
 
     def _find_thread(self) -> Worker | None:
@@ -267,30 +268,37 @@ class Crew:
 
     def _lead(self, worker: Worker) -> None:
         """Poll and dispatch until the lead has gone to another thread, or the crew stops."""
+        while not self._stopping and self._turn(worker):
+            pass
+
+    def _turn(self, worker: Worker) -> bool:
+        """Poll once and dispatch what came; false if the lead has gone to another thread."""
         engine = self._engine
         sources, again = engine.sources, engine.again
         begin = self._begin
-        while not self._stopping:
-            for fd, events in engine.poll():
-                source = sources.get(fd)
-                if source is None:  # closed by an earlier event of this turn
-                    continue
-                call = source.on_event(events)
+        for fd, events in engine.poll():
+            source = sources.get(fd)
+            if source is None:  # closed by an earlier event of this turn
+                continue
+            call = source.on_event(events)
+            if call is not None and not begin(call, worker):
                 # What is left of this turn is reported again to whoever leads then.
-                if call is not None and not begin(call, worker):
-                    return
-            for _ in range(len(again)):
-                call = again.popleft().on_more()
-                if call is not None and not begin(call, worker):
-                    return
-            if worker.inbox and not self._resume_own(worker):
-                return
+                return worker.leads
+        for _ in range(len(again)):
+            call = again.popleft().on_more()
+            if call is not None and not begin(call, worker):
+                return worker.leads
+        return not worker.inbox or self._resume_own(worker)
 
     def _begin(self, call: Call, worker: Worker) -> bool:
-        """Run a call, or see to it that it is run; false if the lead is lost by that."""
+        """Run a call, or see to it that it is run.
+
+        :return: false if the turn is over by that, since somebody else may have led in between;
+            ``worker.leads`` tells whether the thread still leads, or leads again.
+        """
         if self._alone:
             call.run(worker)
-            call.connection.after_call(call, True)  # noqa: FBT003
+            call.connection.after_call(call, True)
             return True
         exchange = call.exchange
         path = exchange.line[2]
@@ -303,7 +311,7 @@ class Crew:
             return self._hand_over(call, worker)
         # PERF: _lay_token and _take_token, written out (bench: hello-16).
         self._inline_calls += 1
-        self._token.append(worker)
+        self._token.append(None)
         if self._monitor_sleeps:
             self._wake_monitor()
         call.run(worker)
@@ -312,22 +320,23 @@ class Crew:
             leading = True
         except IndexError:
             leading = False
+        call.connection.after_call(call, leading)
         took = exchange.left - exchange.entered
-        if took > SLOW:
-            self._judge(path, took)
-        else:
+        if took < SLOW and leading:
             self._last_inline = exchange.left
             if self._slow_share:
                 self._judge(path, took)
-        call.connection.after_call(call, leading)
-        return leading
+            return True
+        self._judge(path, took)
+        worker.leads = leading
+        return False
 
     def _resume_own(self, worker: Worker) -> bool:
         """Resume the calls that wait for the leader's own thread; false if the lead is lost."""
         while worker.inbox:
             call = worker.inbox.popleft()
             if not self._alone:
-                self._lay_token(worker)
+                self._lay_token()
             call.resume()
             leading = self._alone or self._take_token()
             call.connection.after_call(call, leading)
@@ -335,9 +344,9 @@ class Crew:
                 return False
         return True
 
-    def _lay_token(self, worker: Worker) -> None:
+    def _lay_token(self) -> None:
         self._inline_calls += 1
-        self._token.append(worker)
+        self._token.append(None)
         if self._monitor_sleeps:
             self._wake_monitor()
 
@@ -347,7 +356,7 @@ class Crew:
         self._monitor_wake.release()
 
     def _take_token(self) -> bool:
-        """Take the token up again; false if the monitor was first, and somebody else leads."""
+        """Take the token up; false if somebody else was first, and leads."""
         try:
             self._token.pop()
         except IndexError:
@@ -444,11 +453,7 @@ class Crew:
                         self._monitor_sleeps = False
 
     def _take_over(self) -> None:
-        try:
-            worker = self._token.pop()
-        except IndexError:  # the call ended just now
-            return
-        with self._lock:
-            worker.leading = False
-            if not self._stopping:
-                self._promote()
+        if self._take_token():  # else the call ended just now
+            with self._lock:
+                if not self._stopping:
+                    self._promote()

@@ -72,7 +72,7 @@ class Deadlines:
         self._count += 1
         entry: Entry = [moment, self._count, subject]
         subject.timer, subject.entry = moment, entry
-        heapq.heappush(self._heap, entry)  # type: ignore[type-var]  # never compares subjects
+        heapq.heappush(self._heap, entry)
 
     def forget(self, subject: Subject) -> None:
         """Let go of a subject that needs no looking at any more."""
@@ -83,7 +83,7 @@ class Deadlines:
         self._empty += 1
         if self._empty > self._FEW and self._empty > len(self._heap) // 2:
             self._heap = [entry for entry in self._heap if entry[2] is not None]
-            heapq.heapify(self._heap)  # type: ignore[type-var]
+            heapq.heapify(self._heap)
             self._empty = 0
 
     def next(self) -> float:
@@ -93,7 +93,7 @@ class Deadlines:
     def expire(self, now: float) -> None:
         """Call ``on_deadline`` of every subject whose deadline has passed."""
         while self.next() <= now:
-            subject = heapq.heappop(self._heap)[2]  # type: ignore[type-var]
+            subject = heapq.heappop(self._heap)[2]
             if subject is None:
                 self._empty -= 1
                 continue

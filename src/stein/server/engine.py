@@ -130,9 +130,8 @@ class Engine:
 
     def admit(self, sock: socket.socket, address: Any, template: dict[str, Any]) -> None:
         """Make a connection of an accepted socket."""
-        peer = address[0] if isinstance(address, tuple) else "unix:"
-        if peer.startswith("::ffff:"):  # an IPv4 client of a dual-stack socket
-            peer = peer[7:]
+        # The prefix is that of an IPv4 client on a dual-stack socket.
+        peer = address[0].removeprefix("::ffff:") if isinstance(address, tuple) else "unix:"
         limit = self.settings.limit_connections_per_address
         if limit and self._per_address.get(peer, 0) >= limit:
             logger.info("connection from %s refused: it has %d already", peer, limit)
@@ -201,7 +200,7 @@ class Engine:
 
     def abort(self) -> None:
         """The time to stop gracefully is over."""
-        busy = [each for each in self.connections.values() if each.busy]
+        busy = [each for each in self.connections.values() if each.in_call]
         if busy:
             logger.warning("stopping with %d requests under way", len(busy))
         for connection in list(self.connections.values()):

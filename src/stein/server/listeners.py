@@ -67,18 +67,19 @@ def _open_tcp(address: str, settings: Settings) -> socket.socket:
         found = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-    except socket.gaierror as error:
+    except (socket.gaierror, UnicodeError) as error:  # the latter: no host name at all
+        cause = error.strerror if isinstance(error, OSError) else error
         message = (
-            f"cannot bind {address!r}: host {host!r} is not known here ({error.strerror}). "
+            f"cannot bind {address!r}: host {host!r} is not known here ({cause}). "
             "Give an address of this machine, such as 127.0.0.1, or :PORT for all of them."
         )
         raise BindError(message) from None
     if not host:  # every address: one dual-stack socket, where the machine has IPv6
         found.sort(key=lambda item: item[0] != socket.AF_INET6)
     failure: OSError | None = None
-    for family, kind, protocol, _, where in found:
+    for item in found:
         try:
-            return _listen_tcp(family, kind, protocol, where, dual=not host, settings=settings)
+            return _listen_tcp(item, dual=not host, backlog=settings.backlog)
         except OSError as error:
             failure = failure or error
             if error.errno not in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}:
@@ -101,9 +102,9 @@ def _split_tcp(address: str) -> tuple[str, int]:
     return match["v6"] if match["v6"] is not None else match["host"], int(match["port"])
 
 
-def _listen_tcp(
-    family: int, kind: int, protocol: int, where: Any, *, dual: bool, settings: Settings
-) -> socket.socket:
+def _listen_tcp(item: tuple[Any, ...], *, dual: bool, backlog: int) -> socket.socket:
+    """Listen on one result of ``getaddrinfo``."""
+    family, kind, protocol, _, where = item
     sock = socket.socket(family, kind, protocol)
     try:
         if os.name == "posix":  # elsewhere it would let two servers share the port
@@ -112,7 +113,7 @@ def _listen_tcp(
             # Without this it depends on the machine whether IPv4 clients get in.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
         sock.bind(where)
-        sock.listen(settings.backlog)
+        sock.listen(backlog)
     except BaseException:
         sock.close()
         raise
@@ -163,12 +164,39 @@ def _holder_of(port: int) -> str | None:
 # -- Unix sockets ---------------------------------------------------------------------------------
 
 
+class _UnixListener(socket.socket):
+    """A Unix socket whose file was made here, and is removed here."""
+
+    __slots__ = ("_file", "_identity")
+
+    def __init__(self) -> None:
+        super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._file: Path | None = None
+        self._identity = (0, 0)
+
+    def note_file(self, path: str) -> None:
+        """The file is there now."""
+        file = Path(path).absolute()  # the application may change the folder later
+        status = file.lstat()
+        self._file, self._identity = file, (status.st_dev, status.st_ino)
+
+    def remove_file(self) -> None:
+        """Remove the file, unless another server has put its own there since."""
+        if self._file is None:
+            return
+        with contextlib.suppress(OSError):
+            status = self._file.lstat()
+            if (status.st_dev, status.st_ino) == self._identity:
+                self._file.unlink()
+        self._file = None
+
+
 def _open_unix(path: str, settings: Settings) -> socket.socket:
     if not hasattr(socket, "AF_UNIX"):
         message = f"cannot bind unix:{path}: this platform has no Unix sockets. Use HOST:PORT."
         raise BindError(message)
     _remove_stale(path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock = _UnixListener()
     try:
         # The umask decides about the mode from the first moment on; chmod then makes it exact.
         before = os.umask(0o777 & ~settings.unix_mode)
@@ -176,10 +204,11 @@ def _open_unix(path: str, settings: Settings) -> socket.socket:
             sock.bind(path)
         finally:
             os.umask(before)
+        sock.note_file(path)
         Path(path).chmod(settings.unix_mode)
         sock.listen(settings.backlog)
     except OSError as error:
-        sock.close()
+        close_listener(sock)
         message = (
             f"cannot bind unix:{path}: {error.strerror or error}. "
             "The folder must exist and be writable, and the path be under 108 bytes."
@@ -245,7 +274,7 @@ def _adopt(address: str, number: str) -> socket.socket:
         sock.detach()
         message = f"cannot bind {address!r}: the socket does not listen; call listen() on it first."
         raise BindError(message)
-    os.set_inheritable(sock.fileno(), False)  # noqa: FBT003 - the standard library's signature
+    os.set_inheritable(sock.fileno(), False)
     return sock
 
 
@@ -260,10 +289,15 @@ def _adopt_from_systemd() -> list[socket.socket]:
             "Start the program through a .socket unit."
         )
         raise BindError(message)
-    return [
-        _adopt(f"systemd:{fd}", str(fd))
-        for fd in range(_SYSTEMD_FIRST_FD, _SYSTEMD_FIRST_FD + int(count))
-    ]
+    adopted: list[socket.socket] = []
+    try:
+        for fd in range(_SYSTEMD_FIRST_FD, _SYSTEMD_FIRST_FD + int(count)):
+            adopted.append(_adopt(f"systemd:{fd}", str(fd)))  # noqa: PERF401 - closed on failure
+    except BindError:
+        for sock in adopted:
+            sock.close()
+        raise
+    return adopted
 
 
 # -- both -----------------------------------------------------------------------------------------
@@ -281,14 +315,10 @@ def address_of(sock: socket.socket, scheme: str) -> str:
 
 
 def close_listener(sock: socket.socket) -> None:
-    """Close a listening socket, and remove the file of a Unix socket that is its own."""
-    path: str | None = None
-    with contextlib.suppress(OSError):
-        name = sock.getsockname()
-        path = name if isinstance(name, str) else None
-    sock.close()
-    if path:  # none of an abstract socket, whose name is bytes
-        with contextlib.suppress(OSError):
-            if stat.S_ISSOCK(Path(path).lstat().st_mode):
-                Path(path).unlink()
+    """Close a listening socket, and remove the file of a Unix socket that was made here.
 
+    The file of an inherited one is its maker's: systemd goes on listening there.
+    """
+    sock.close()
+    if isinstance(sock, _UnixListener):
+        sock.remove_file()

@@ -223,7 +223,9 @@ class Waker:
             return
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Give the descriptors back; once, as the number may be another's afterwards."""
+        if self._closed:
+            return
         self._closed = True
         if self._ends:
             for end in self._ends:

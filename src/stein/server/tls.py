@@ -134,7 +134,10 @@ class TLSSocket:
 
     def recv(self, size: int) -> bytes:
         """As :meth:`socket.socket.recv`."""
-        return self._call(self._tls.recv, size)  # type: ignore[no-any-return]
+        try:
+            return self._call(self._tls.recv, size)  # type: ignore[no-any-return]
+        except ssl.SSLZeroReturnError:  # the peer's close_notify
+            return b""
 
     def send(self, data: Any) -> int:
         """As :meth:`socket.socket.send`."""
@@ -153,13 +156,14 @@ class TLSSocket:
         except ssl.SSLWantWriteError:
             self.wants_write = True
             raise BlockingIOError from None
-        except ssl.SSLZeroReturnError:
-            return b""
 
     def variables(self) -> dict[str, str]:
         """What the handshake agreed on, under the names of Apache's mod_ssl."""
         cipher = self._tls.cipher()
-        found = {"SSL_PROTOCOL": self._tls.version() or "", "SSL_CIPHER": cipher[0] if cipher else ""}
+        found = {
+            "SSL_PROTOCOL": self._tls.version() or "",
+            "SSL_CIPHER": cipher[0] if cipher else "",
+        }
         certificate = self._tls.getpeercert(binary_form=True)
         if certificate:
             found["SSL_CLIENT_VERIFY"] = "SUCCESS"
@@ -179,7 +183,14 @@ class TLSSocket:
                 self._call(self._tls.unwrap)
             except (OSError, ValueError):
                 pass
-        self._tls.shutdown(how) if self._tls.fileno() >= 0 else None
+        if self._tls.fileno() < 0:
+            return
+        if how == socket.SHUT_WR:
+            self._tls.shutdown(how)
+        else:
+            # Not SSLSocket.shutdown: it takes the encryption off first, and a call that runs
+            # could send its next bytes in the clear.
+            socket.socket.shutdown(self._tls, how)
 
     def close(self) -> None:
         """As :meth:`socket.socket.close`."""
@@ -188,7 +199,5 @@ class TLSSocket:
 
 def _distinguished_name(certificate: dict[str, Any]) -> str:
     """The subject of a certificate on one line, as RFC 4514 orders it."""
-    parts = [
-        f"{key}={value}" for group in certificate.get("subject", ()) for key, value in group
-    ]
+    parts = [f"{key}={value}" for group in certificate.get("subject", ()) for key, value in group]
     return ",".join(reversed(parts))

@@ -1,4 +1,4 @@
-"""How long is the request body?  (RFC 9112 6)
+"""How long the request body is, by RFC 9112 6.
 
 Wrong answers here are request smuggling, so whatever is doubtful is refused.
 """

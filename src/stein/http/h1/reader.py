@@ -48,7 +48,7 @@ __all__ = ["RequestReader", "clear_memories"]
 
 # What can never be part of a head, looked for in pieces that do not complete one: a line feed
 # without its carriage return, the reverse, and control characters (a TLS hello has them).
-_NEVER: Final = re.compile(rb"[^\r]\n|\r[^\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NEVER: Final = re.compile(rb"\n(?<!\r\n)|\r[^\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _FOLD: Final = re.compile(rb"\r\n[ \t]")
 
@@ -67,11 +67,12 @@ _SPECIAL: Final = frozenset(
 )
 
 # llhttp refuses methods that it has no number for, so it is shown another line instead.
-_METHODS_OF_LLHTTP: Final = frozenset(
-    "ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL "
-    "MOVE NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SOURCE "
-    "SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE".split()
-)
+_METHODS_OF_LLHTTP: Final = frozenset({
+    "ACL", "BIND", "CHECKOUT", "COPY", "DELETE", "GET", "HEAD", "LINK", "LOCK", "M-SEARCH",
+    "MERGE", "MKACTIVITY", "MKCALENDAR", "MKCOL", "MOVE", "NOTIFY", "OPTIONS", "PATCH", "POST",
+    "PROPFIND", "PROPPATCH", "PURGE", "PUT", "QUERY", "REBIND", "REPORT", "SEARCH", "SOURCE",
+    "SUBSCRIBE", "TRACE", "UNBIND", "UNLINK", "UNLOCK", "UNSUBSCRIBE",
+})  # fmt: skip
 
 # Memories of pure functions, shared by all readers of the process.  They rely on the interpreter
 # lock only in that a dict's get, set and clear are atomic, which holds without it, too.  They are
@@ -104,14 +105,14 @@ class RequestReader:
         "_detail",
         "_fault",
         "_head",
-        "_limits",
         "_last_fields",
         "_last_variables",
+        "_limits",
         "_line",
         "_lines_fit",
         "_parser",
+        "_refused",
         "_remaining",
-        "_seen",
         "_special",
         "_template",
         "_variables",
@@ -133,10 +134,10 @@ class RequestReader:
         self._last_variables: dict[str, Any] | None = None
         self.rest = b""  #: bytes behind the last complete message
         # for the life of one message
-        self._head: bytearray | None = None  # of a head that comes in pieces
+        self._head: bytearray | None = None  # of a head that comes in pieces, or was refused
         self._line: RequestLine | None = None  # of such a head, once complete
         self._variables: dict[str, Any] = {}
-        self._seen = b""  # of a head that was refused
+        self._refused: RequestError | None = None  # what is wrong with the head, once refused
         self._special = False  # line or fields ask for a closer look
         self._fault: RequestError | None = None
         self._remaining = 0
@@ -147,16 +148,17 @@ class RequestReader:
     @property
     def begun(self) -> bool:
         """Whether a message has begun whose head is not complete."""
-        return bool(self._head)
+        return bool(self._head) and self._refused is None
 
     @property
     def seen(self) -> bytes:
         """What came of the head that is under way or was refused."""
-        return bytes(self._head) if self._head is not None else self._seen
+        return b"" if self._head is None else bytes(self._head)
 
     def add_to_template(self, variables: dict[str, Any]) -> None:
         """Add to what the variables of each further request start from."""
         self._template.update(variables)
+        self._last_variables = None
 
     def close(self) -> None:
         """Let go of the parser, which refers back to the reader, and of all that was kept."""
@@ -215,6 +217,8 @@ class RequestReader:
 
     def _feed_piece(self, data: bytes) -> Exchange | None:
         """Collect a head that comes in pieces."""
+        if self._refused is not None:
+            raise self._refused
         head = self._head
         if head is None:
             head = self._head = bytearray()
@@ -226,58 +230,68 @@ class RequestReader:
             known = 0
         end = head.find(b"\r\n\r\n", max(0, known - 3)) + 4
         if end == 3:
-            self._check_piece(head, max(0, known - 1))
+            try:
+                self._check_piece(head, max(0, known - 1))
+            except RequestError as error:
+                self._refused = error
+                raise
             return None
         self.rest = bytes(head[end:])
         self._head = self._line = None
         return self._read_head(bytes(head[:end]))
 
     def _check_piece(self, head: bytearray, start: int) -> None:
-        """Refuse an incomplete head that cannot become a valid one."""
+        """Refuse an incomplete head that cannot become a valid one.
+
+        Of several faults the first one in the order of bytes is told, here as in _read_line, so
+        that the answer does not depend on how the bytes were cut.
+        """
         limits = self._limits
-        if (start == 0 and head.startswith(b"\n")) or _NEVER.search(head, start):
-            raise RequestError(400, f"control character out of place: {show(bytes(head))}")
+        misplaced = _NEVER.search(head, start)
         if self._line is None:
-            end = head.find(b"\r\n", max(0, start - 1))
-            if (end if end >= 0 else len(head) - 1) > limits.request_line:
+            eol = head.find(b"\r\n", max(0, start - 1))
+            if (eol if eol >= 0 else len(head) - 1) > limits.request_line:
                 raise self._too_long(head)
-            if end < 0:
-                return
-            self._line = parse_request_line(bytes(head[:end]))
-        if len(head) - head.find(b"\r\n") - 2 > limits.header_bytes:
-            raise self._too_large()
+            if eol >= 0:
+                self._line = parse_request_line(bytes(head[:eol]))
+        if self._line is not None:
+            eol = head.find(b"\r\n")
+            if len(head) - eol - 2 > limits.header_bytes:
+                raise self._too_large(head, eol)
+        if misplaced:
+            raise _out_of_place(head)
 
     def _read_head(self, head: bytes) -> Exchange:
         """Make an exchange of a whole head, from request line to empty line."""
-        # PERF: a memory of request lines; parse_request_line alone costs a sixth of a short
-        # request (bench: hello).
-        line = _plain_lines.get(head.partition(b"\r\n")[0])
-        if line is None or len(head) > self._detail:
-            line, head = self._read_line(head)
-        self._variables = variables = self._template.copy()
-        # PERF: find() and a search for one number; "in" with bytes costs twice as much.
-        if head.find(b" \r\n") >= 0 or 9 in head:
-            self._seen = head
-            head = _strip_trailing_blanks(head)
-        parser = self._parser
-        if parser is None:
-            parser = self._parser = HttpRequestParser(self)
+        seen = head
         try:
-            parser.feed_data(head)
-        except HttpParserUpgrade:
-            # The client offers another protocol; nobody takes it up (RFC 9110 7.8).
-            self._parser = None
-        except HttpParserError as error:
-            self._seen = head
-            raise self._refusal(error) from None
-        self.exchange = exchange = Exchange(line, variables)
-        if self._special or variables.get("HTTP_HOST") not in _hosts:
-            self._special = False
+            # PERF: a memory of request lines; parse_request_line alone costs a sixth of a short
+            # request (bench: hello).
+            line = _plain_lines.get(head.partition(b"\r\n")[0])
+            if line is None or len(head) > self._detail:
+                line, head = self._read_line(head)
+            self._variables = variables = self._template.copy()
+            # PERF: find() and a search for one number; "in" with bytes costs twice as much.
+            if head.find(b" \r\n") >= 0 or 9 in head:
+                head = _strip_trailing_blanks(head)
+            parser = self._parser
+            if parser is None:
+                parser = self._parser = HttpRequestParser(self)
             try:
+                parser.feed_data(head)
+            except HttpParserUpgrade:
+                # The client offers another protocol; nobody takes it up (RFC 9110 7.8).
+                self._parser = None
+            except HttpParserError as error:
+                raise self._refusal(error) from None
+            self.exchange = exchange = Exchange(line, variables)
+            if self._special or variables.get("HTTP_HOST") not in _hosts:
+                self._special = False
                 self._apply_policy(exchange)
-            except RequestError:
-                self._seen = head
-                raise
+        except RequestError as error:
+            self._head = bytearray(seen)
+            self._refused = error
+            raise
         return exchange
 
     def _read_line(self, head: bytes) -> tuple[RequestLine, bytes]:
@@ -286,12 +300,10 @@ class RequestReader:
         :return: the line, and the head as llhttp may see it.
         """
         eol = head.find(b"\r\n")
-        try:
-            self._check_sizes(head, eol)
-            line = parse_request_line(head[:eol])
-        except RequestError:
-            self._seen = head
-            raise
+        if eol > self._limits.request_line:
+            raise self._too_long(head)
+        line = parse_request_line(head[:eol])
+        self._check_sizes(head, eol)
         if line.method not in _METHODS_OF_LLHTTP or not line.target.isascii():
             self._special = True
             return line, b"GET / HTTP/1.1" + head[eol:]
@@ -366,21 +378,26 @@ class RequestReader:
 
     def _check_sizes(self, head: bytes, eol: int) -> None:
         limits = self._limits
-        if eol > limits.request_line:
-            raise self._too_long(head)
         if len(head) - eol - 2 > limits.header_bytes:
-            raise self._too_large()
+            raise self._too_large(head, eol)
         if head.count(b"\r\n") - 2 > limits.header_fields:
+            if _NEVER.search(head):
+                raise _out_of_place(head)
             reason = f"more than {limits.header_fields} header fields"
             raise RequestError(431, reason, "limit_header_fields")
 
     def _too_long(self, head: bytes | bytearray) -> RequestError:
         limit = self._limits.request_line
+        if _NEVER.search(head, 0, limit + 2):
+            return _out_of_place(head)
         reason = f"request line over {limit} bytes: {show(bytes(head[:81]))}"
         return RequestError(414, reason, "limit_request_line")
 
-    def _too_large(self) -> RequestError:
-        reason = f"header fields over {self._limits.header_bytes} bytes"
+    def _too_large(self, head: bytes | bytearray, eol: int) -> RequestError:
+        limit = self._limits.header_bytes
+        if _NEVER.search(head, 0, eol + 2 + limit + 1):
+            return _out_of_place(head)
+        reason = f"header fields over {limit} bytes"
         return RequestError(431, reason, "limit_header_bytes")
 
     # -- the body -----------------------------------------------------------------------------
@@ -409,13 +426,14 @@ class RequestReader:
             message = "feed_body() without a message that has more body to come"
             raise RuntimeError(message)
         if self._chunks is not None:
-            content, self.rest, exchange.complete = self._chunks.feed(data)
+            content, self.rest, ended = self._chunks.feed(data)
             exchange.received += len(content)
             limit = self._limits.body
             if limit is not None and exchange.received > limit:
                 reason = f"chunked body is over the limit of {limit} bytes"
                 raise RequestError(413, reason, "limit_body")
-            if exchange.complete:
+            if ended:
+                exchange.complete = True
                 self._chunks = None
             return content
         content = data
@@ -446,7 +464,7 @@ class _ChunkedBody:
     )
 
     _HEAD: Final = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
-    # The size line of a chunk that is not yet complete, which cannot be told from extensions.
+    # The size line of a chunk that is under way, which cannot be told from extensions.
     _SLACK: Final = 24
 
     def __init__(self, limits: Limits) -> None:
@@ -490,7 +508,8 @@ class _ChunkedBody:
 
     def _check_overhead(self) -> None:
         limits = self._limits
-        if self._overhead - self._framing - self._SLACK > limits.chunk_overhead:
+        slack = 0 if self._ended else self._SLACK
+        if self._overhead - self._framing - slack > limits.chunk_overhead:
             reason = f"chunk extensions and trailer over {limits.chunk_overhead} bytes"
             raise RequestError(431, reason, "limit_chunk_overhead")
         if self._fields > limits.header_fields:
@@ -507,7 +526,7 @@ class _ChunkedBody:
         self._framing += len(f"{self._chunk:x}") + 4
         self._chunk = 0
 
-    def on_header(self, name: bytes, value: bytes) -> None:
+    def on_header(self, _name: bytes, _value: bytes) -> None:
         self._fields += 1
 
     def on_message_complete(self) -> None:
@@ -523,9 +542,14 @@ def _check_host(exchange: Exchange) -> None:
         raise RequestError(400, "HTTP/1.1 request without a Host field")
     if not is_host(host):
         raise RequestError(400, f"invalid Host field: {host[:80]!a}")
-    if len(_hosts) >= _MOST_REMEMBERED:
-        _hosts.clear()
-    _hosts.add(host)
+    if len(host) <= _LONGEST_REMEMBERED:
+        if len(_hosts) >= _MOST_REMEMBERED:
+            _hosts.clear()
+        _hosts.add(host)
+
+
+def _out_of_place(head: bytes | bytearray) -> RequestError:
+    return RequestError(400, f"control character out of place: {show(bytes(head[:81]))}")
 
 
 def _strip_trailing_blanks(head: bytes) -> bytes:

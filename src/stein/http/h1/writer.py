@@ -152,11 +152,10 @@ def _check(status: str, headers: HeaderList) -> _Checked:
     wants = 0
     lines = [f"HTTP/1.1 {status}\r\n"]
     for name, value in headers:
-        meaning = _meanings.get(name) if isinstance(name, str) else None
+        meaning = _meanings.get(name)
         if meaning is None:
             meaning = _check_name(name)
-        if not isinstance(value, str) or not is_field_value(value):
-            raise _guilty(name, value)
+        _check_value(name, value)
         if meaning == _LENGTH:
             declared = _declared_length(value, declared)
             if code == 204:  # RFC 9110 8.6: none in a 204
@@ -175,11 +174,16 @@ def _check(status: str, headers: HeaderList) -> _Checked:
         lines.append(f"{name}: {value}\r\n")
     data = "".join(lines).encode("latin-1")
     checked = (data, code, declared, wants)
-    if len(data) <= _LONGEST_REMEMBERED:
-        if len(_checked) >= _MOST_REMEMBERED:
-            _checked.clear()
-        _checked[status, tuple((name, value) for name, value in headers)] = checked
+    _remember(status, headers, checked)
     return checked
+
+
+def _remember(status: str, headers: HeaderList, checked: _Checked) -> None:
+    if len(checked[0]) > _LONGEST_REMEMBERED:
+        return
+    if len(_checked) >= _MOST_REMEMBERED:
+        _checked.clear()
+    _checked[status, tuple((name, value) for name, value in headers)] = checked
 
 
 def chunk(data: bytes) -> bytes:
@@ -238,12 +242,14 @@ def _declared_length(value: str, earlier: int) -> int:
     return int(value)
 
 
-def _guilty(name: str, value: object) -> ApplicationError:
-    """The error about a field value that cannot be sent."""
+def _check_value(name: str, value: object) -> None:
+    """Refuse a field value that cannot be sent."""
+    if isinstance(value, str) and is_field_value(value):
+        return
     if not isinstance(value, str):
         message = f"header {name!r} has the value {value!r}, which is not a str"
     elif any(ord(char) > 255 for char in value):
         message = f"header {name!r} has characters beyond latin-1 in its value {value[:80]!r}"
     else:
         message = f"header {name!r} has a control character in its value {value[:80]!r}"
-    return ApplicationError(message)
+    raise ApplicationError(message)
