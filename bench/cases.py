@@ -235,6 +235,11 @@ CASES: tuple[Case, ...] = (
     plain("hello", "hello world, 1 thread", Requests()),
     plain("hello-16", "hello world, 16 threads", Requests(), THREADS),
     plain("browser", "hello world, 11 browser headers, 1 thread", Requests(headers=BROWSER)),
+    plain(
+        "browser-varied",
+        "the same, every request with another query and request id",
+        Requests(headers=BROWSER, varied=True),
+    ),
     plain("body-10k", "response of 10 KiB, 1 thread", Requests("/10k")),
     plain("body-1m", "response of 1 MiB, 1 thread", Requests("/1m", connections=8)),
     plain("post-1k", "request body of 1 KiB, 1 thread", Requests("/post", body_bytes=1024)),

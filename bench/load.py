@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 SCRIPT = HERE / "load.lua"
+VARIED = HERE / "varied.lua"
 CLIENT = HERE / "client.py"
 MARK = "RESULT "
 SPARE_SECONDS = 20.0
@@ -31,17 +32,22 @@ TOLERATED_ERRORS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What wrk sends: the same request on every connection, over and over."""
+    """What wrk sends: the same request on every connection, over and over, unless `varied`."""
 
     path: str = "/"
     connections: int = 32
     headers: tuple[str, ...] = ()
     body_bytes: int = 0
+    varied: bool = False
 
     def arguments(self) -> list[str]:
         """The options of wrk."""
         flags = [part for header in self.headers for part in ("-H", header)]
-        return ["-t1", f"-c{self.connections}", "--timeout", "5s", *flags, "-s", str(SCRIPT)]
+        return ["-t1", f"-c{self.connections}", "--timeout", "5s", *flags, "-s", self.script()]
+
+    def script(self) -> str:
+        """The Lua script that makes the requests."""
+        return str(VARIED if self.varied else SCRIPT)
 
     def method(self) -> list[str]:
         """The arguments of `load.lua`."""

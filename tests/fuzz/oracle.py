@@ -291,9 +291,8 @@ def same(one: Outcome, other: Outcome) -> bool:
     """
     if one.refused is None or other.refused is None or not _in_chunks(one):
         return _comparable(one) == _comparable(other)
-    return (
-        _comparable(one).requests == _comparable(other).requests
-        and (one.refused == other.refused or bool(one.refused.limit or other.refused.limit))
+    return _comparable(one).requests == _comparable(other).requests and (
+        one.refused == other.refused or bool(one.refused.limit or other.refused.limit)
     )
 
 

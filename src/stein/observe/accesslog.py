@@ -1,22 +1,21 @@
 """The access log: one line for every exchange, whatever became of it.
 
-Facts: a request costs ten microseconds; a formatted line costs one, a write may cost a
+Facts: a request costs nine microseconds; a formatted line costs half of one, a write may cost a
 millisecond on a busy disk and minutes on a pipe that nobody empties.
 
-Danger: a log that is written by the thread that answers makes every client wait for the disk.
+Danger: a log that is written by the thread that answers makes every client wait for the disk.  A
+log that formats in a second thread has two threads fight for the interpreter lock, and keeps all
+that hangs on an exchange (an uploaded file, an application's objects) until its line is made.
 
-Decision: the answering thread does one append to a queue.  A daemon thread, the *writer*,
-formats and writes in batches; it naps between them and parks when there is nothing to do, and
-only the request that finds it parked pays for waking it.  Batches are small, because formatting
-holds the interpreter lock, and writing one gives it up.
+Decision: the thread that ended the exchange formats its line and appends it to a buffer, as
+finished text; nothing else is kept.  A daemon thread, the *writer*, joins and writes what is
+there every :data:`INTERVAL`.  It parks when there is nothing to do, and only the request that
+finds it parked pays for waking it.
 
 Price: a line appears up to :data:`INTERVAL` after its request, and a process that is killed
-takes the last ones with it.  When the sink does not keep up, the queue fills and further lines
-are dropped; they are counted, and the error log says how many and why.  The writer wants the
-interpreter lock while requests do: hello world on one core, 32 connections, falls from 84,000
-to 64,000 requests/s and its p99 rises from 0.7 to 1.5 ms.  Tried beside it: writing all that
-waits without the naps of :data:`PACE` (65,000, p99 5.4 ms); formatting in the answering thread
-(71,000 and p99 as here, but for ``json`` 32,000 instead of 42,000, and each request pays).
+takes the last ones with it.  When the sink does not keep up, the buffer fills and further lines
+are dropped; they are counted, and the error log says how many and why.  Hello world on one core,
+32 connections: @@FIGURES@@
 """
 
 from __future__ import annotations
@@ -24,12 +23,11 @@ from __future__ import annotations
 import copy
 import logging
 import threading
-from collections import deque
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, Self, TextIO
 
 from stein.errors import ConfigurationError
-from stein.observe.lines import LOGGED_FIELDS, make_formatter
+from stein.observe.lines import make_formatter
 from stein.observe.sinks import LoggerSink, Sink, make_sink
 
 if TYPE_CHECKING:
@@ -58,14 +56,12 @@ OUTCOMES: Final[dict[str, str]] = {
     "stopped": "the server stopped before the exchange was complete",
 }
 
-#: Longest nap while there is traffic, in seconds.
+#: Nap between two writes while there is traffic, in seconds.
 INTERVAL: Final = 0.05
-#: Nap between two batches while the queue is short; it lets the requests pass.
-PACE: Final = 0.001
-#: With more lines than this in the queue the writer does not nap: it is falling behind.
-BEHIND: Final = 2048
-#: With more exchanges than this in the queue, further ones are slimmed before they are queued.
-CROWDED: Final = 4096
+#: How many lines are joined and written at a time; joining holds the interpreter lock.
+BATCH: Final = 4096
+#: A line takes one place in the buffer for each so many characters of it.
+PLACE: Final = 1024
 #: After so many naps without a line the writer parks.
 QUIET_NAPS: Final = 20
 #: How long close() waits for a sink that does not take the last lines, in seconds.
@@ -73,26 +69,6 @@ FAREWELL: Final = 5.0
 
 REOPEN: Final = "reopen"
 WAKE: Final = "wake"
-
-
-class Client:
-    """What the log says of a connection."""
-
-    __slots__ = ("id", "peer")
-
-    def __init__(self, number: int, peer: str) -> None:
-        self.id = number
-        self.peer = peer
-
-
-def slim(exchange: Exchange) -> Exchange:
-    """Return a copy of an exchange that keeps only what is logged."""
-    copied = copy.copy(exchange)
-    copied.variables = {
-        name: exchange.variables[name] for name in LOGGED_FIELDS if name in exchange.variables
-    }
-    copied.connection = Client(exchange.connection.id, exchange.connection.peer)
-    return copied
 
 
 class AccessLog:
@@ -107,8 +83,8 @@ class AccessLog:
     :param format: ``combined``, ``json`` or ``dev``; see :mod:`stein.observe.lines`.
     :param stream_or_path: an open text stream, which stays the caller's, or a file to append to.
     :param colour: whether ``dev`` colours the status.
-    :param capacity: how many exchanges may wait for the writer; beyond the first
-        :data:`CROWDED` they are slimmed to about a kilobyte each.
+    :param capacity: how many places the buffer has; a line takes one, or one for each
+        :data:`PLACE` characters, so that a full buffer has 32 MiB of text at the very most.
     :raises ConfigurationError: for an unknown format or a file that cannot be opened.
     """
 
@@ -121,16 +97,16 @@ class AccessLog:
         capacity: int = 32768,
     ) -> None:
         try:
-            self._lines = make_formatter(format, colour=colour)
+            self._format = make_formatter(format, colour=colour)
         except ValueError as error:
             raise ConfigurationError(str(error)) from error
         self._own_sink = make_sink(stream_or_path)
         self._user_sink = LoggerSink(logging.getLogger("stein.access"))
         self._errors = logging.getLogger("stein.error")
         self._capacity = capacity
-        self._crowded = min(CROWDED, capacity)
-        # Appended to by any thread, emptied by the writer: both are atomic on a deque.
-        self._queue: deque[Exchange] = deque()
+        # Appended to by any thread, taken from by the writer; every one of the operations that
+        # are used on it is atomic.  Empty texts stand for the further places of a long line.
+        self._waiting: list[str] = []
         # Written by the writer; any observer may clear it, which is what wakes the writer.
         self._parked = False
         # What the writer is told; its put() never blocks and may be called in a signal handler.
@@ -146,32 +122,43 @@ class AccessLog:
     # -- any thread ----------------------------------------------------------------------------
 
     def observe(self, exchange: Exchange) -> None:
-        """Take note of an ended exchange, which nobody may change from now on.
+        """Take note of an ended exchange.  Any thread; nothing of the exchange is kept.
 
-        Any thread.  PERF: one append and two looks, 60 ns; a Lock or a Condition here, the plain
-        version, costs four times that and sends threads to sleep when they meet.
+        PERF: one append and two looks; a Lock or a Condition here, the plain version, costs four
+        times that and sends threads to sleep when they meet.
         """
-        queue = self._queue
-        if len(queue) < self._crowded:
-            queue.append(exchange)
+        try:
+            line = self._format(exchange)
+        except Exception:  # noqa: BLE001 - an application put something odd into its environ
+            line = self._format_odd(exchange)
+        waiting = self._waiting
+        if len(line) <= PLACE and len(waiting) < self._capacity:
+            waiting.append(line)
         else:
-            self._observe_crowded(exchange)
+            self._append_odd(line)
         if self._parked:
             self._parked = False
             self._orders.put(WAKE)
 
     __call__ = observe
 
-    def _observe_crowded(self, exchange: Exchange) -> None:
-        """Take note of an exchange while the writer is behind, perhaps for minutes.
+    def _append_odd(self, line: str) -> None:
+        """Append a long line, or none: the buffer is full."""
+        places = [line] + [""] * (len(line) // PLACE)
+        if len(self._waiting) + len(places) <= self._capacity:
+            self._waiting.extend(places)
+        elif line:
+            self._lose(1, "the buffer was full, as the sink did not keep up")
 
-        Now the queue keeps no more of it than the line will say: what else hangs on an environ
-        (an uploaded file, an application's objects) must not wait for a log.
-        """
-        if len(self._queue) < self._capacity:
-            self._queue.append(slim(exchange))
-        else:
-            self._lose(1, "the queue was full, as the sink did not keep up")
+    def _format_odd(self, exchange: Exchange) -> str:
+        """Format an exchange that could not be formatted, without its header fields."""
+        plain = copy.copy(exchange)
+        plain.variables = {}
+        try:
+            return self._format(plain)
+        except Exception as error:  # noqa: BLE001 - it costs one line, not the request
+            self._lose(1, f"{exchange!r} cannot be formatted: {error!r}")
+            return ""
 
     def reopen(self) -> None:
         """Have the writer open its file anew, after a rotation moved it.
@@ -191,7 +178,7 @@ class AccessLog:
         self._orders.put(WAKE)
         self._writer.join(timeout)
         if self._writer.is_alive():
-            waiting = len(self._queue)
+            waiting = count_lines(self._waiting)
             self._errors.warning(
                 "%d access-log lines were lost: the sink took none for %g s at the end",
                 waiting, timeout,
@@ -211,12 +198,9 @@ class AccessLog:
                 quiet = 0
             else:
                 quiet += 1
-            waiting = len(self._queue)
-            if waiting > BEHIND:
+            if len(self._waiting) >= BATCH:
                 continue
-            if waiting >= self._lines.batch:
-                self._obey(PACE)
-            elif quiet < QUIET_NAPS:
+            if quiet < QUIET_NAPS:
                 self._obey(INTERVAL)
             else:
                 self._park()
@@ -229,11 +213,11 @@ class AccessLog:
     def _park(self) -> None:
         """Sleep until somebody clears ``_parked``.
 
-        The flag is set first and the queue looked at second; an observer appends first and looks
+        The flag is set first and the buffer looked at second; an observer appends first and looks
         at the flag second.  So one of the two sees the other, and no line is left lying.
         """
         self._parked = True
-        if self._queue:
+        if self._waiting:
             self._parked = False
             return
         self._obey(None)
@@ -252,41 +236,21 @@ class AccessLog:
                 self._errors.error("access log: not reopened, the old file stays: %s", error)
 
     def _write_batch(self) -> bool:
-        """Format and write one batch of lines; return whether there were any."""
-        queue = self._queue
-        count = min(len(queue), self._lines.batch)
-        if not count:
+        """Write one batch of lines; return whether there were any."""
+        waiting = self._waiting
+        lines = waiting[:BATCH]
+        if not lines:
             return False
-        batch = [queue.popleft() for _ in range(count)]
-        lines = self._format(batch)
+        del waiting[: len(lines)]
         sink: Sink = self._user_sink if self._user_sink.wanted else self._own_sink
         try:
             sink.write(lines)
         except (OSError, ValueError) as error:  # ValueError: the stream was closed
-            self._fail(len(lines), error)
+            self._fail(count_lines(lines), error)
         else:
             self._failing = False
             self._report()
         return True
-
-    def _format(self, batch: list[Exchange]) -> list[str]:
-        try:
-            return self._lines(batch)
-        except Exception:  # noqa: BLE001 - an application put something odd into its environ
-            return [line for exchange in batch for line in self._format_odd(exchange)]
-
-    def _format_odd(self, exchange: Exchange) -> list[str]:
-        """Format one exchange of a batch that failed; an odd one without its header fields."""
-        try:
-            try:
-                return self._lines([exchange])
-            except Exception:  # noqa: BLE001
-                plain = slim(exchange)
-                plain.variables = {}
-                return self._lines([plain])
-        except Exception as error:  # noqa: BLE001 - it costs one line, not the writer
-            self._lose(1, f"{exchange!r} cannot be formatted: {error!r}")
-            return []
 
     def _fail(self, count: int, error: Exception) -> None:
         self._lose(count, str(error))
@@ -306,7 +270,7 @@ class AccessLog:
         self._errors.warning("%d access-log lines were lost: %s", lost, cause)
 
     def __repr__(self) -> str:
-        return f"<AccessLog waiting={len(self._queue)} lost={self._lost}>"
+        return f"<AccessLog waiting={count_lines(self._waiting)} lost={self._lost}>"
 
     def __enter__(self) -> Self:
         return self
@@ -319,3 +283,8 @@ class AccessLog:
         /,
     ) -> None:
         self.close()
+
+
+def count_lines(places: list[str]) -> int:
+    """Return how many lines there are in a part of the buffer."""
+    return len(places) - places.count("")

@@ -1,7 +1,8 @@
 """Where finished log lines go.
 
-A sink is used by one thread, the writer of its log.  It takes a batch of lines and returns when
-the operating system has them, or raises; the log then counts the batch as lost.
+A sink is used by one thread, the writer of its log.  It takes a batch of lines, between which
+there may be empty texts, and returns when the operating system has them, or raises; the log then
+counts the batch as lost.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ class LoggerSink:
         logger = self._logger
         if logger.level != logging.NOTSET and not logger.isEnabledFor(logging.INFO):
             return
-        for line in lines:
+        for line in filter(None, lines):
             text = line.removesuffix("\n")
             logger.handle(
                 logger.makeRecord(logger.name, logging.INFO, "", 0, text, (), None, "write")

@@ -106,6 +106,7 @@ class Call:
         self._body = body
         self._head = None
         self._status = None
+        self._headers = []
         self._iterable = None
 
     # -- what the crew calls ------------------------------------------------------------------
@@ -197,6 +198,8 @@ class Call:
             raise ApplicationError(message)
         self._status = status
         self._headers = headers
+        if self.connection.must_close or not self.exchange.complete:
+            self.exchange.persistent = False
         return self.write
 
     def write(self, data: bytes) -> None:
@@ -266,19 +269,33 @@ class Call:
                 self._send(body)
             self._end_body()
             return
-        data, length, _, bodiless = self._make_head(len(body))
+        # PERF: _make_head, written out (bench: hello).
+        engine = self.connection.engine
+        exchange = self.exchange
+        head = self._head = make_head(
+            self._status, self._headers, exchange, len(body), engine.tail, exchange.entered
+        )
+        data, length, _, bodiless = head
         if length == len(body) and not bodiless:
-            self.exchange.sent_bytes = length
+            exchange.sent_bytes = length
             self.connection.write(data, body)
         elif bodiless:
             self.connection.write(data)
         elif length < len(body):
+            self._left = length
             self._send_excess(data, body)
         else:
-            self.exchange.sent_bytes = len(body)
-            self._left -= len(body)
+            exchange.sent_bytes = len(body)
+            self._left = length - len(body)
             self.connection.write(data, body)
             self._end_body()
+
+    def _make_head(self, length: int) -> Head:
+        tail, exchange = self.connection.engine.tail, self.exchange
+        head = make_head(self._status, self._headers, exchange, length, tail, exchange.entered)
+        self._head = head
+        self._left = head[1]
+        return head
 
     def _known_length(self, piece: bytes) -> int:
         """The length of the body, if its first piece is all there is (PEP 3333)."""
@@ -286,21 +303,6 @@ class Call:
             return len(piece) if len(self._iterable) == 1 else UNKNOWN  # type: ignore[arg-type]
         except TypeError:
             return UNKNOWN
-
-    def _make_head(self, length: int) -> Head:
-        if self._status is None:
-            message = "the application gave its body before it called start_response()"
-            raise ApplicationError(message)
-        connection, exchange = self.connection, self.exchange
-        engine = connection.engine
-        if connection.must_close or engine.draining or not exchange.complete:
-            exchange.persistent = False
-        tail = engine.tail
-        if exchange.entered >= tail.expires:
-            tail.refresh(exchange.entered)
-        head = self._head = make_head(self._status, self._headers, exchange, length, tail)
-        self._left = head[1]
-        return head
 
     def _send_file(self, wrapper: FileWrapper) -> bool:
         """Let the kernel send the file; false if it must be read block by block instead."""

@@ -6,6 +6,7 @@ deadline, never a thread, and never holds up ``accept``.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from pathlib import Path
@@ -24,6 +25,20 @@ _VERIFY: Final = {
     "optional": ssl.CERT_OPTIONAL,
     "required": ssl.CERT_REQUIRED,
 }
+
+# RFC 4514 3, for the names that Python gives
+_SHORT_NAMES: Final = {
+    "commonName": "CN",
+    "countryName": "C",
+    "domainComponent": "DC",
+    "localityName": "L",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "stateOrProvinceName": "ST",
+    "streetAddress": "STREET",
+    "userId": "UID",
+}
+_SPECIAL: Final = re.compile(r'[,+"\\<>;]|^[ #]|(?<!^) \Z')  # RFC 4514 2.4
 
 
 def make_context(settings: Settings) -> ssl.SSLContext | None:
@@ -57,11 +72,18 @@ def _context(settings: Settings, certfile: str, keyfile: str | None) -> ssl.SSLC
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_alpn_protocols(["http/1.1"])
+    asked: list[bool] = []
+
+    def password() -> str:
+        # Without a function OpenSSL would ask at the terminal, and hang.
+        asked.append(True)
+        return settings.key_password or ""
+
     try:
-        # Without a function OpenSSL would ask for the password at the terminal, and hang.
-        context.load_cert_chain(certfile, keyfile, password=lambda: settings.key_password or "")
+        context.load_cert_chain(certfile, keyfile, password=password)
     except ssl.SSLError as error:
-        raise CertificateError(_explain(certfile, keyfile, error, settings)) from error
+        message = _explain(certfile, keyfile, error, settings, locked=bool(asked))
+        raise CertificateError(message) from error
     except OSError as error:
         message = f"TLS file {keyfile or certfile!r} cannot be read: {error.strerror}."
         raise CertificateError(message) from error
@@ -81,13 +103,15 @@ def _context(settings: Settings, certfile: str, keyfile: str | None) -> ssl.SSLC
     return context
 
 
-def _explain(certfile: str, keyfile: str | None, error: ssl.SSLError, settings: Settings) -> str:
+def _explain(
+    certfile: str, keyfile: str | None, error: ssl.SSLError, settings: Settings, *, locked: bool
+) -> str:
     """Why certificate and key could not be loaded."""
     files = f"certificate {certfile!r}" + (f" with key {keyfile!r}" if keyfile else "")
     reason = (error.reason or str(error)).replace("_", " ").lower()
     if "mismatch" in reason:
         return f"{files}: the key belongs to another certificate. Give the matching pair."
-    if "password" in reason or "decrypt" in reason or "pkcs12" in reason:
+    if locked:  # OpenSSL's own words depend on its version, the cipher and chance
         given = "is wrong" if settings.key_password else "is missing"
         return f"{files}: the key is encrypted and its password {given}. Set STEIN_KEY_PASSWORD."
     return f"{files} cannot be used ({reason}). Both must be PEM files; is the key in --keyfile?"
@@ -198,6 +222,15 @@ class TLSSocket:
 
 
 def _distinguished_name(certificate: dict[str, Any]) -> str:
-    """The subject of a certificate on one line, as RFC 4514 orders it."""
-    parts = [f"{key}={value}" for group in certificate.get("subject", ()) for key, value in group]
-    return ",".join(reversed(parts))
+    """The subject of a certificate on one line, as RFC 4514 writes it."""
+    names = [
+        "+".join(f"{_SHORT_NAMES.get(key, key)}={_escape(value)}" for key, value in group)
+        for group in certificate.get("subject", ())
+    ]
+    # Bytes in the guise of text, as all of environ is (PEP 3333).
+    return ",".join(reversed(names)).encode("utf-8").decode("latin-1")
+
+
+def _escape(value: str) -> str:
+    """An attribute's value in which nothing can be taken for another attribute."""
+    return _SPECIAL.sub(r"\\\g<0>", value).replace("\0", "\\00")

@@ -54,6 +54,8 @@ def body_length(exchange: Exchange, limits: Limits) -> int:
 
 def _require_chunked(coding: str) -> None:
     """Refuse every Transfer-Encoding but a single ``chunked`` (RFC 9112 6.1, 7)."""
+    if not coding.isascii():  # lower() would make an ASCII k of U+212A
+        raise RequestError(400, f"invalid Transfer-Encoding: {coding[:80]!a}")
     if coding.lower() == "chunked":
         return
     codings = [part.strip(" \t").lower() for part in coding.split(",")]

@@ -28,12 +28,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from httptools import (
-    HttpParserCallbackError,
-    HttpParserError,
-    HttpParserUpgrade,
-    HttpRequestParser,
-)
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from stein.errors import RequestError
 from stein.http.exchange import Exchange, RequestLine
@@ -50,7 +45,7 @@ __all__ = ["RequestReader", "clear_memories"]
 # without its carriage return, the reverse, and control characters (a TLS hello has them).
 _NEVER: Final = re.compile(rb"\n(?<!\r\n)|\r[^\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
-_FOLD: Final = re.compile(rb"\r\n[ \t]")
+_TRAILING_BLANKS: Final = re.compile(rb"([^ \t\r\n])[ \t]+\r\n")
 
 # Fields of which a second one is an attack or a mistake (RFC 9112 3.2, 6.3; RFC 9110 8.3)
 _SINGLE: Final = frozenset({"HTTP_HOST", "CONTENT_LENGTH", "CONTENT_TYPE"})
@@ -66,7 +61,9 @@ _SPECIAL: Final = frozenset(
     }
 )
 
-# llhttp refuses methods that it has no number for, so it is shown another line instead.
+# llhttp refuses methods that it has no number for and bytes above 0x7f in a target, so it is
+# shown another line instead.
+_PLAIN_LINE: Final = b"GET / HTTP/1.1\r\n"
 _METHODS_OF_LLHTTP: Final = frozenset({
     "ACL", "BIND", "CHECKOUT", "COPY", "DELETE", "GET", "HEAD", "LINK", "LOCK", "M-SEARCH",
     "MERGE", "MKACTIVITY", "MKCALENDAR", "MKCOL", "MOVE", "NOTIFY", "OPTIONS", "PATCH", "POST",
@@ -82,7 +79,7 @@ _LONGEST_REMEMBERED: Final = 512
 # Only request lines of the plainest kind: HTTP/1.1, no authority, a method that llhttp knows.
 _plain_lines: dict[bytes, RequestLine] = {}
 # Only field names that mean nothing to the reader, see _SPECIAL.
-_names: dict[bytes, str] = {}
+_names: dict[str, str] = {}
 _hosts: set[str] = set()
 
 
@@ -103,7 +100,6 @@ class RequestReader:
     __slots__ = (
         "_chunks",
         "_detail",
-        "_fault",
         "_head",
         "_last_fields",
         "_last_variables",
@@ -113,9 +109,7 @@ class RequestReader:
         "_parser",
         "_refused",
         "_remaining",
-        "_special",
         "_template",
-        "_variables",
         "exchange",
         "rest",
     )
@@ -124,8 +118,8 @@ class RequestReader:
         # for the life of the connection
         self._limits = limits
         self._template = template
-        # a head at most this long cannot exceed any limit: a field takes at least four bytes
-        self._detail = min(limits.request_line, limits.header_bytes, 4 * limits.header_fields)
+        # a head at most this long cannot have too long a line or too many bytes
+        self._detail = min(limits.request_line, limits.header_bytes)
         # no remembered request line can be too long
         self._lines_fit = limits.request_line >= _LONGEST_REMEMBERED
         self._parser: HttpRequestParser | None = None
@@ -136,10 +130,7 @@ class RequestReader:
         # for the life of one message
         self._head: bytearray | None = None  # of a head that comes in pieces, or was refused
         self._line: RequestLine | None = None  # of such a head, once complete
-        self._variables: dict[str, Any] = {}
         self._refused: RequestError | None = None  # what is wrong with the head, once refused
-        self._special = False  # line or fields ask for a closer look
-        self._fault: RequestError | None = None
         self._remaining = 0
         self._chunks: _ChunkedBody | None = None
         #: the exchange whose head was read last; stays after its message is complete
@@ -263,128 +254,111 @@ class RequestReader:
 
     def _read_head(self, head: bytes) -> Exchange:
         """Make an exchange of a whole head, from request line to empty line."""
-        seen = head
         try:
-            # PERF: a memory of request lines; parse_request_line alone costs a sixth of a short
-            # request (bench: hello).
-            line = _plain_lines.get(head.partition(b"\r\n")[0])
-            if line is None or len(head) > self._detail:
-                line, head = self._read_line(head)
-            self._variables = variables = self._template.copy()
-            # PERF: find() and a search for one number; "in" with bytes costs twice as much.
-            if head.find(b" \r\n") >= 0 or 9 in head:
-                head = _strip_trailing_blanks(head)
-            parser = self._parser
-            if parser is None:
-                parser = self._parser = HttpRequestParser(self)
-            try:
-                parser.feed_data(head)
-            except HttpParserUpgrade:
-                # The client offers another protocol; nobody takes it up (RFC 9110 7.8).
-                self._parser = None
-            except HttpParserError as error:
-                raise self._refusal(error) from None
-            self.exchange = exchange = Exchange(line, variables)
-            if self._special or variables.get("HTTP_HOST") not in _hosts:
-                self._special = False
-                self._apply_policy(exchange)
+            return self._make_exchange(head)
         except RequestError as error:
-            self._head = bytearray(seen)
+            self._head = bytearray(head)
             self._refused = error
             raise
+
+    def _make_exchange(self, head: bytes) -> Exchange:
+        # PERF: a memory of request lines; parse_request_line alone costs a sixth of a short
+        # request (bench: hello).
+        text, _, fields = head.partition(b"\r\n")
+        line = _plain_lines.get(text)
+        plain = line is not None and len(head) <= self._detail
+        if line is None or not plain:
+            line = self._read_line(text, head)
+            plain = self._is_plain(line, text)
+            if not plain:
+                head = _PLAIN_LINE + fields
+        self._check_syntax(head)
+        variables = self._template.copy()
+        special = self._add_fields(variables, fields) if len(fields) > 2 else False
+        exchange = self.exchange = Exchange(line, variables)
+        if special or not plain or variables.get("HTTP_HOST") not in _hosts:
+            self._apply_policy(exchange)
         return exchange
 
-    def _read_line(self, head: bytes) -> tuple[RequestLine, bytes]:
-        """Read a request line that is not remembered, or stands in a large head.
+    def _check_syntax(self, head: bytes) -> None:
+        """Let llhttp check the fields of a head, and that nothing in it is out of place."""
+        parser = self._parser
+        if parser is None:
+            parser = self._parser = HttpRequestParser(_Silence)
+        try:
+            parser.feed_data(head)
+        except HttpParserUpgrade:
+            # The client offers another protocol; nobody takes it up (RFC 9110 7.8).
+            self._parser = None
+        except HttpParserError as error:
+            if not _TRAILING_BLANKS.search(head):
+                raise RequestError(400, f"malformed header: {error}") from None
+            # Blanks behind a value are no part of it (RFC 9112 5.1); llhttp stumbles over them
+            # in the fields that it reads itself.  What may be a folded line stays refused.
+            self._parser = None
+            self._check_syntax(_TRAILING_BLANKS.sub(rb"\1\r\n", head))
 
-        :return: the line, and the head as llhttp may see it.
-        """
-        eol = head.find(b"\r\n")
-        if eol > self._limits.request_line:
+    def _read_line(self, text: bytes, head: bytes) -> RequestLine:
+        """Read a request line that is not remembered, or stands in a large head."""
+        limits, eol = self._limits, len(text)
+        if eol > limits.request_line:
             raise self._too_long(head)
-        line = parse_request_line(head[:eol])
-        self._check_sizes(head, eol)
-        if line.method not in _METHODS_OF_LLHTTP or not line.target.isascii():
-            self._special = True
-            return line, b"GET / HTTP/1.1" + head[eol:]
-        if line.host is not None or line.protocol != "HTTP/1.1":
-            self._special = True
-        elif eol <= _LONGEST_REMEMBERED:
+        line = parse_request_line(text)
+        if len(head) - eol - 2 > limits.header_bytes:
+            raise self._too_large(head, eol)
+        return line
+
+    def _is_plain(self, line: RequestLine, text: bytes) -> bool:
+        """Whether a request line asks for no closer look; remembers it if so."""
+        if (
+            line.host is not None
+            or line.protocol != "HTTP/1.1"
+            or line.method not in _METHODS_OF_LLHTTP
+            or not line.target.isascii()
+        ):
+            return False
+        if len(text) <= _LONGEST_REMEMBERED:
             if len(_plain_lines) >= _MOST_REMEMBERED:
                 _plain_lines.clear()
-            _plain_lines[head[:eol]] = line
-        return line, head
+            _plain_lines[text] = line
+        return True
+
+    def _add_fields(self, variables: dict[str, Any], fields: bytes) -> bool:
+        """Add the fields to the variables; whether one of them asks for a closer look.
+
+        llhttp has found each line to be a name, a colon and a value without line ends, so that
+        there is only one way to take them apart.  (PERF: in one loop over decoded text; a
+        callback for each field costs twice as much.)
+        """
+        lines = fields[:-4].decode("latin-1").split("\r\n")
+        if len(lines) > self._limits.header_fields:
+            reason = f"more than {self._limits.header_fields} header fields"
+            raise RequestError(431, reason, "limit_header_fields")
+        special = False
+        for line in lines:
+            name, _, value = line.partition(":")
+            key = _names.get(name)
+            if key is not None and key not in variables:
+                variables[key] = value.strip(" \t")
+            elif _add_odd_field(variables, name, value.strip(" \t")):
+                special = True
+        return special
 
     def _apply_policy(self, exchange: Exchange) -> None:
         """Hold Host, persistence, framing and expectation to the RFCs."""
-        if self._fault is not None:
-            raise self._fault
         # llhttp has its own view of persistence and framing, which shall not outlive this head.
         self._parser = None
         line, variables = exchange.line, exchange.variables
-        if line.host is not None:
-            _check_host(exchange)  # the authority of the target does not excuse a faulty field
-            variables["HTTP_HOST"] = line.host
-        elif variables.get("HTTP_HOST") not in _hosts:
+        if variables.get("HTTP_HOST") not in _hosts:
             _check_host(exchange)
+        if line.host is not None:  # goes before the field (RFC 9112 3.2.2)
+            variables["HTTP_HOST"] = line.host
         apply_persistence(exchange)
         self._begin_body(exchange)
         if "HTTP_EXPECT" in variables:
             apply_expectation(exchange, variables["HTTP_EXPECT"])
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field from llhttp, which has checked its characters."""
-        key = _names.get(name)
-        if key is None or key in self._variables:
-            self._on_odd_header(name, value)
-        else:
-            self._variables[key] = value.decode("latin-1")
-
-    def _on_odd_header(self, name: bytes, value: bytes) -> None:
-        """Take a field that is new, repeated, dropped, or decides about the exchange."""
-        key = name.decode("latin-1").upper().replace("-", "_")
-        if 95 in name:  # "_"
-            # Dropped: it would be indistinguishable from the same name with a hyphen, which a
-            # proxy in front may have vouched for.
-            return
-        if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:  # RFC 3875 4.1.18
-            key = "HTTP_" + key
-        if key in _SPECIAL:
-            self._special = True
-        elif len(name) <= _LONGEST_REMEMBERED:
-            if len(_names) >= _MOST_REMEMBERED:
-                _names.clear()
-            _names[name] = key
-        text = value.decode("latin-1")
-        known = self._variables.get(key)
-        if known is None:
-            self._variables[key] = text
-            return
-        if key in _SINGLE:
-            # Raised later: an error inside a callback would reach _make_exchange wrapped.
-            self._fault = RequestError(400, f"repeated header field {key}")
-            self._special = True
-        # Repeated fields are joined (RFC 9110 5.2; RFC 6265 for cookies).  This is linear
-        # although it joins: a request has at most limits.header_fields fields.
-        separator = "; " if key == "HTTP_COOKIE" else ","
-        self._variables[key] = f"{known}{separator}{text}"
-
-    def _refusal(self, error: HttpParserError) -> RequestError:
-        if isinstance(error, HttpParserCallbackError) and error.__context__ is not None:
-            return RequestError(400, f"malformed header: {error.__context__}")
-        return RequestError(400, f"malformed header: {error}")
-
     # -- limits -------------------------------------------------------------------------------
-
-    def _check_sizes(self, head: bytes, eol: int) -> None:
-        limits = self._limits
-        if len(head) - eol - 2 > limits.header_bytes:
-            raise self._too_large(head, eol)
-        if head.count(b"\r\n") - 2 > limits.header_fields:
-            if _NEVER.search(head):
-                raise _out_of_place(head)
-            reason = f"more than {limits.header_fields} header fields"
-            raise RequestError(431, reason, "limit_header_fields")
 
     def _too_long(self, head: bytes | bytearray) -> RequestError:
         limit = self._limits.request_line
@@ -443,6 +417,10 @@ class RequestReader:
         self._remaining -= len(content)
         exchange.received += len(content)
         return content
+
+
+class _Silence:
+    """What a parser calls back that is to check and nothing else."""
 
 
 class _ChunkedBody:
@@ -533,6 +511,35 @@ class _ChunkedBody:
         self._ended = True
 
 
+def _add_odd_field(variables: dict[str, Any], name: str, value: str) -> bool:
+    """Add a field that is new, repeated, dropped, or decides about the exchange.
+
+    :return: whether it asks for a closer look.
+    """
+    if "_" in name:
+        # Dropped: it would be indistinguishable from the same name with a hyphen, which a proxy
+        # in front may have vouched for.
+        return False
+    key = name.upper().replace("-", "_")
+    if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:  # RFC 3875 4.1.18
+        key = "HTTP_" + key
+    special = key in _SPECIAL
+    if not special and len(name) <= _LONGEST_REMEMBERED:
+        if len(_names) >= _MOST_REMEMBERED:
+            _names.clear()
+        _names[name] = key
+    known = variables.get(key)
+    if known is None:
+        variables[key] = value
+        return special
+    if key in _SINGLE:
+        raise RequestError(400, f"repeated header field {name}")
+    # Repeated fields are joined (RFC 9110 5.2; RFC 6265 5.4 for cookies).  Joining one by one is
+    # linear enough: a request has at most limits.header_fields of them.
+    variables[key] = known + ("; " if key == "HTTP_COOKIE" else ",") + value
+    return special
+
+
 def _check_host(exchange: Exchange) -> None:
     """Hold the Host field to RFC 9112 3.2."""
     host = exchange.variables.get("HTTP_HOST")
@@ -550,15 +557,3 @@ def _check_host(exchange: Exchange) -> None:
 
 def _out_of_place(head: bytes | bytearray) -> RequestError:
     return RequestError(400, f"control character out of place: {show(bytes(head[:81]))}")
-
-
-def _strip_trailing_blanks(head: bytes) -> bytes:
-    """Take the optional white space from the ends of field lines (RFC 9112 5.1).
-
-    llhttp strips it in front of a value only.  The request line stays as it is.  Folded lines
-    are refused here, as stripping one of blanks alone would make an end of the head of it.
-    """
-    if _FOLD.search(head):
-        raise RequestError(400, "folded header line (RFC 9112 5.2)")
-    first, *lines = head.split(b"\r\n")
-    return b"\r\n".join([first, *(line.rstrip(b" \t") for line in lines)])

@@ -17,13 +17,12 @@ from stein.http.grammar import TCHAR, is_host
 
 __all__ = ["parse_request_line", "show"]
 
-# RFC 9112 3; bytes above 0x7f are no URI characters, but browsers and curl do send them
-_LINE: Final = re.compile(
-    rb"([" + TCHAR.encode() + rb"]+) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])"
-)
+# RFC 9112 3.  Bytes above 0x7f are no URI characters, but browsers and curl do send them; a
+# fragment is none of the target's (RFC 9112 3.2).
+_LINE: Final = re.compile(rf"([{TCHAR}]+) ([\x21\x22\x24-\x7e\x80-\xff]+) HTTP/([0-9]\.[0-9])")
 # RFC 9112 3.2.2, with the schemes that this server can stand for
 _ABSOLUTE: Final = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE)
-_SERVED: Final = {b"1.0": "HTTP/1.0", b"1.1": "HTTP/1.1"}
+_SERVED: Final = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1"}
 
 
 def show(data: bytes, most: int = 80) -> str:
@@ -39,19 +38,20 @@ def parse_request_line(line: bytes) -> RequestLine:
     :raises RequestError: 400 if it is malformed, 501 for CONNECT, 505 for a version other than
         1.0 and 1.1.
     """
-    match = _LINE.fullmatch(line)
+    match = _LINE.fullmatch(line.decode("latin-1"))
     if match is None:
-        raise RequestError(400, f"malformed request line: {show(line)}")
-    method = match[1].decode("ascii")
-    target = match[2].decode("latin-1")
-    protocol = _SERVED.get(match[3] + b"." + match[4])
+        what = "fragment in the request target" if b"#" in line else "malformed request line"
+        raise RequestError(400, f"{what}: {show(line)}")
+    method, target, version = match.groups()
+    protocol = _SERVED.get(version)
     if protocol is None:
         raise RequestError(505, f"HTTP version not served: {show(line)}")
     if method == "CONNECT":
         raise RequestError(501, "CONNECT: this server is no proxy")
-    if "#" in target:
-        raise RequestError(400, f"fragment in the request target: {show(line)}")
-    host, path = _split_target(method, target)
+    host = None
+    path = target
+    if target[0] != "/":
+        host, path = _split_target(method, target)
     path, _, query = path.partition("?")
     if "%" in path:
         path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
@@ -59,9 +59,7 @@ def parse_request_line(line: bytes) -> RequestLine:
 
 
 def _split_target(method: str, target: str) -> tuple[str | None, str]:
-    """The authority and the path with query of a request target (RFC 9112 3.2)."""
-    if target.startswith("/"):
-        return None, target
+    """The authority and the path with query of a target that is no path (RFC 9112 3.2)."""
     if target == "*":
         if method != "OPTIONS":
             raise RequestError(400, f"target * goes with OPTIONS only, not with {method}")

@@ -104,22 +104,30 @@ _meanings: dict[str, int] = {}
 _checked: dict[tuple[str, tuple[tuple[str, str], ...]], _Checked] = {}
 
 
-def make_head(
-    status: str, headers: HeaderList, exchange: Exchange, length: int, tail: Tail
+def make_head(  # noqa: PLR0913, PLR0917 - PERF: the parts of one answer, without a bag for them
+    status: str | None,
+    headers: HeaderList,
+    exchange: Exchange,
+    length: int,
+    tail: Tail,
+    now: float,
 ) -> Head:
     """Make the head of the response to ``exchange`` and set its status and persistence.
 
-    :param status: as the application gave it, e.g. ``"200 OK"``.
+    :param status: as the application gave it, e.g. ``"200 OK"``; ``None`` if it gave none.
     :param headers: as the application gave them.
     :param length: how many bytes the body has, as far as the server can tell, or
         :data:`UNKNOWN`.  What the application declares goes before it.
     :param tail: the Server and Date fields.
+    :param now: seconds of the monotonic clock, to tell whether ``tail`` is still fresh.
     :raises ApplicationError: the status or a field may not be sent.
     """
+    if now >= tail.expires:
+        tail.refresh(now)
     # PERF: many answers have the very same fields; checking them anew costs twice what the rest
     # of this function does (bench: hello).
     try:
-        checked = _checked.get((status, tuple(headers)))
+        checked = _checked.get((status, tuple(headers)))  # type: ignore[arg-type]
     except TypeError:  # something that is no str is in there
         checked = None
     if checked is None:
@@ -145,9 +153,9 @@ def make_head(
     return data + end, declared, chunked, bodiless
 
 
-def _check(status: str, headers: HeaderList) -> _Checked:
+def _check(status: str | None, headers: HeaderList) -> _Checked:
     """Check what the application gave, and put it into bytes."""
-    code = _check_status(status)
+    status, code = _check_status(status)
     declared = UNKNOWN
     wants = 0
     lines = [f"HTTP/1.1 {status}\r\n"]
@@ -191,8 +199,11 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def _check_status(status: object) -> int:
-    """The code of an application's status text."""
+def _check_status(status: object) -> tuple[str, int]:
+    """An application's status text, checked, and its code."""
+    if status is None:
+        message = "the application gave its body before it called start_response()"
+        raise ApplicationError(message)
     if not isinstance(status, str):
         message = f"status must be a str such as '200 OK', not {status!r}"
         raise ApplicationError(message)
@@ -203,7 +214,7 @@ def _check_status(status: object) -> int:
     if not 200 <= int(code) <= 599:
         message = f"status {status[:80]!r}: an application can send final statuses only, 200 to 599"
         raise ApplicationError(message)
-    return int(code)
+    return status, int(code)
 
 
 def _check_name(name: object) -> int:
