@@ -26,9 +26,8 @@ LONGEST = 4096  # longer cases are about limits that mutations would not get bey
 sys.path.insert(0, str(ROOT))
 
 with atheris.instrument_imports(include=["stein"]):
+    from tests.corpus.cases import cases
     from tests.fuzz.oracle import LIMITS, TOKENS, check
-
-from tests.corpus.cases import cases
 
 
 def run_once(data: bytes) -> None:

@@ -37,9 +37,11 @@ def test_content_length(text: str, length: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "+5", "-5", "5 ", " 5", "5,5", "5, 5", "0x5", "5.0", "1e3", "1_000", "5\n", "five", "²"]
-    + ["٥", "1" * 20, "0" * 20],
-)
+    [
+        "", "+5", "-5", "5 ", " 5", "5,5", "5, 5", "0x5", "5.0", "1e3", "1_000", "5\n", "five",
+        "²", "\u0665", "1" * 20, "0" * 20,
+    ],
+)  # fmt: skip
 def test_a_content_length_that_is_no_number(text: str) -> None:
     assert refusal(exchange(CONTENT_LENGTH=text)).status == 400
 
@@ -94,23 +96,11 @@ def test_codings_that_are_not_known(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "gzip",
-        "identity",
-        "chunked, gzip",
-        "chunked, chunked",
-        "chunked,",
-        ",chunked",
-        "xchunked",
-    ]
-    + [
-        "chunked;a=b",
-        "gzip,,chunked",
-        "\x0bchunked",
-        "chunked\x0b",
-        "c\u0131hunked",
+        "", "gzip", "identity", "chunked, gzip", "chunked, chunked", "chunked,", ",chunked",
+        "xchunked", "chunked;a=b", "gzip,,chunked", "\x0bchunked", "chunked\x0b", "c\u0131hunked",
+        "chun\u212aed",
     ],
-)
+)  # fmt: skip
 def test_codings_that_leave_the_length_open(text: str) -> None:
     assert refusal(exchange(HTTP_TRANSFER_ENCODING=text)).status == 400
 
@@ -127,12 +117,18 @@ def test_http_1_0_knows_no_transfer_encoding() -> None:
 @given(st.text(max_size=300))
 def test_a_refused_value_is_shown_short_and_in_one_line(text: str) -> None:
     for name in ("HTTP_TRANSFER_ENCODING", "CONTENT_LENGTH"):
-        try:
-            body_length(exchange(**{name: text}), ANY)
-        except RequestError as error:
-            assert error.reason.isprintable()
-            assert error.reason.isascii()
-            assert len(error.reason) < 1000
+        reason = reason_of(exchange(**{name: text}))
+        assert reason.isprintable()
+        assert reason.isascii()
+        assert len(reason) < 1000
+
+
+def reason_of(request: Exchange) -> str:
+    try:
+        body_length(request, ANY)
+    except RequestError as error:
+        return error.reason
+    return ""
 
 
 # -- persistence (RFC 9112 9.3) -------------------------------------------------------------------
@@ -156,7 +152,7 @@ def test_a_refused_value_is_shown_short_and_in_one_line(text: str) -> None:
         ("HTTP/1.0", "keepalive", False),
     ],
 )
-def test_persistence(protocol: str, connection: str | None, persistent: bool) -> None:
+def test_persistence(protocol: str, connection: str | None, *, persistent: bool) -> None:
     variables = {} if connection is None else {"HTTP_CONNECTION": connection}
     request = exchange("GET", protocol, **variables)
     apply_persistence(request)

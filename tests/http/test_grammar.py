@@ -85,9 +85,12 @@ def test_hosts(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", "example.com", "example.com:80", "a:", ":80", "127.0.0.1:65535", "[::1]", "[::1]:80"]
-    + ["[::ffff:127.0.0.1]:8000", "xn--bcher-kva.example", "a%20b", "a_b", "[::]:", "a,b", "A.B."],
-)
+    [
+        "", "a", "example.com", "example.com:80", "a:", ":80", "127.0.0.1:65535", "[::1]",
+        "[::1]:80", "[::ffff:127.0.0.1]:8000", "xn--bcher-kva.example", "a%20b", "a_b", "[::]:",
+        "a,b", "A.B.",
+    ],
+)  # fmt: skip
 def test_right_hosts(text: str) -> None:
     assert is_host(text)
     assert naive_host(text)
@@ -95,10 +98,12 @@ def test_right_hosts(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a b", "a/b", "a?b", "a#b", "a@b", "a:b", "a:80:80", "a:123456", "a:-1", "a\\b", "a%2", "a%"]
-    + ["a%zz", "[::1", "::1", "[::1]a", "[::1]:a", "[v1.a]", "[fe80::1%eth0]", "[]", "[:]", "bü"]
-    + ["[1.2.3.4]", "[:::]", "a\tb", "a\0", '"a"', "<a>", "[[::1]]", "a]"],
-)
+    [
+        "a b", "a/b", "a?b", "a#b", "a@b", "a:b", "a:80:80", "a:123456", "a:-1", "a\\b", "a%2",
+        "a%", "a%zz", "[::1", "::1", "[::1]a", "[::1]:a", "[v1.a]", "[fe80::1%eth0]", "[]", "[:]",
+        "bü", "[1.2.3.4]", "[:::]", "a\tb", "a\0", '"a"', "<a>", "[[::1]]", "a]",
+    ],
+)  # fmt: skip
 def test_wrong_hosts(text: str) -> None:
     assert not is_host(text)
     assert not naive_host(text)

@@ -38,7 +38,7 @@ def refused(line: bytes) -> int:
         (b"GET /%3f%23 HTTP/1.1", ("GET", "/%3f%23", "/?#", "", "HTTP/1.1", None)),
         (b"GET /%zz% HTTP/1.1", ("GET", "/%zz%", "/%zz%", "", "HTTP/1.1", None)),
         (b"GET /%c3%a9 HTTP/1.1", ("GET", "/%c3%a9", "/\xc3\xa9", "", "HTTP/1.1", None)),
-        (b"GET /\xc3\xa9?\xff HTTP/1.1", ("GET", "/\xc3\xa9?\xff", "/\xc3\xa9", "\xff", "HTTP/1.1", None)),
+        (b"GET /\xc3?\xff HTTP/1.1", ("GET", "/\xc3?\xff", "/\xc3", "\xff", "HTTP/1.1", None)),
         (b"GET /\xe9%e9 HTTP/1.1", ("GET", "/\xe9%e9", "/\xe9\xe9", "", "HTTP/1.1", None)),
         (b"OPTIONS * HTTP/1.1", ("OPTIONS", "*", "*", "", "HTTP/1.1", None)),
         (b"GET http://a HTTP/1.1", ("GET", "http://a", "/", "", "HTTP/1.1", "a")),
@@ -54,12 +54,16 @@ def test_request_lines(line: bytes, expected: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"", b" ", b"GET", b"GET /", b"GET / ", b"GET  / HTTP/1.1", b"GET /  HTTP/1.1", b"GET\t/ HTTP/1.1"]
-    + [b" GET / HTTP/1.1", b"GET / HTTP/1.1 ", b"GET / HTTP/1.1\n", b"GET /\n HTTP/1.1", b"GET / http/1.1"]
-    + [b"GET / HTTP/1", b"GET / HTTP/1.", b"GET / HTTP/1.10", b"GET / HTTP/11", b"GET / HTTP/ 1.1"]
-    + [b"GET / HTTP/1.1\r", b"GET /\0 HTTP/1.1", b"GET /a b HTTP/1.1", b"G(T / HTTP/1.1", b"G\xc9T / HTTP/1.1"]
-    + [b"GET / ICE/1.1", b"GET / XHTTP/1.1", b"\xef\xbb\xbfGET / HTTP/1.1", b"GET /\x7f HTTP/1.1"]
-    + [b"GET /#a HTTP/1.1", b"GET http://a/#b HTTP/1.1", b"GET / HTTP/\xb2.1", b"GET:/ / HTTP/1.1"],
+    [
+        b"", b" ", b"GET", b"GET /", b"GET / ", b"GET  / HTTP/1.1", b"GET /  HTTP/1.1",
+        b"GET\t/ HTTP/1.1", b" GET / HTTP/1.1", b"GET / HTTP/1.1 ", b"GET / HTTP/1.1\n",
+        b"GET /\n HTTP/1.1", b"GET / http/1.1", b"GET / HTTP/1", b"GET / HTTP/1.",
+        b"GET / HTTP/1.10", b"GET / HTTP/11", b"GET / HTTP/ 1.1", b"GET / HTTP/1.1\r",
+        b"GET /\0 HTTP/1.1", b"GET /a b HTTP/1.1", b"G(T / HTTP/1.1", b"G\xc9T / HTTP/1.1",
+        b"GET / ICE/1.1", b"GET / XHTTP/1.1", b"\xef\xbb\xbfGET / HTTP/1.1", b"GET /\x7f HTTP/1.1",
+        b"GET /#a HTTP/1.1", b"GET http://a/#b HTTP/1.1", b"GET / HTTP/\xb2.1",
+        b"GET:/ / HTTP/1.1",
+    ],
 )  # fmt: skip
 def test_malformed_lines(line: bytes) -> None:
     assert refused(line) == 400
@@ -67,9 +71,12 @@ def test_malformed_lines(line: bytes) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    [b"a", b"a/b", b"?a", b"*", b"**", b"//", b"ftp://a/", b"http:/a", b"http:a", b"http://", b"http:///a"]
-    + [b"http://:80/", b"http://a@b/", b"http://a:b/", b"http://[::1/", b"http://\xe9/", b"httpx://a/"]
-    + [b"http://?a", b"ws://a/", b"a:80", b"http://a\\b/", b"%2f", b"http://a%zz/", b"HTTP/1.1"],
+    [
+        b"a", b"a/b", b"?a", b"*", b"**", b"//", b"ftp://a/", b"http:/a", b"http:a", b"http://",
+        b"http:///a", b"http://:80/", b"http://a@b/", b"http://a:b/", b"http://[::1/",
+        b"http://\xe9/", b"httpx://a/", b"http://?a", b"ws://a/", b"a:80", b"http://a\\b/", b"%2f",
+        b"http://a%zz/", b"HTTP/1.1",
+    ],
 )  # fmt: skip
 def test_targets_that_are_none(target: bytes) -> None:
     if target == b"//":  # a path with an empty segment, which is one
@@ -108,9 +115,8 @@ lines = st.builds(
 def test_any_line_is_understood_exactly_or_refused(line: bytes) -> None:
     try:
         read = parse_request_line(line)
-    except RequestError as error:
-        assert error.status in {400, 501, 505}
-        assert error.reason.isprintable()
+    except RequestError:
+        assert refused(line) in {400, 501, 505}
         return
     assert f"{read.method} {read.target} {read.protocol}".encode("latin-1") == line
     assert is_token(read.method)

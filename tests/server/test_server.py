@@ -295,7 +295,9 @@ server.serve()
 
 
 @pytest.mark.live
-@pytest.mark.xfail(reason="bug: Ctrl-C in serve() leaves everything open, the Unix socket's file too")
+@pytest.mark.xfail(
+    reason="bug: Ctrl-C in serve() leaves everything open, the Unix socket's file too"
+)
 @both
 def test_ctrl_c_in_a_program_of_its_own_leaves_no_file(threads: int, tmp_path: Path) -> None:
     path = tmp_path / "s"

@@ -156,9 +156,7 @@ def test_a_certificate_without_any_key(certificates: Certificates) -> None:
     assert "is the key in --keyfile?" in complaint(certfile=str(certificates.localhost))
 
 
-def test_a_file_that_cannot_be_read(
-    own: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_cannot_be_read(own: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -497,9 +495,7 @@ def test_a_body_and_the_next_request_inside_one_record(
                 client.answer()
 
 
-def test_a_request_in_more_pieces_than_reads(
-    own: dict[str, Any], context: ssl.SSLContext
-) -> None:
+def test_a_request_in_more_pieces_than_reads(own: dict[str, Any], context: ssl.SSLContext) -> None:
     """OpenSSL may hold decrypted bytes of which the poller knows nothing."""
     fields = [f"X-{number}: {'v' * 700}" for number in range(80)]
     with serving(path, **own) as server, connect(server, context) as client:
@@ -515,9 +511,7 @@ def test_close_notify_ends_the_stream(own: dict[str, Any], context: ssl.SSLConte
 
 
 @pytest.mark.xfail(reason="bug: connections that idled too long or at a stop get no close_notify")
-def test_close_notify_for_an_idle_connection(
-    own: dict[str, Any], context: ssl.SSLContext
-) -> None:
+def test_close_notify_for_an_idle_connection(own: dict[str, Any], context: ssl.SSLContext) -> None:
     with serving(path, **own, keep_alive=0.05) as server, connect(server, context) as client:
         assert client.ask("/").status == 200
         assert client.is_closed()

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from stein.errors import ConfigurationError
 from stein.server.settings import Settings
 from stein.serving.load import (
-    SIZES,
     Given,
     environment_name,
     load_settings,
@@ -146,8 +145,11 @@ def test_a_misspelt_variable_is_noticed_but_others_are_left_alone() -> None:
     assert suspicious_names(environ) == {"STEIN_THRAEDS": "STEIN_THREADS"}
 
 
-def test_every_size_is_a_field() -> None:
-    assert {item.name for item in FIELDS} >= SIZES
+def test_every_time_has_its_unit_and_sizes_are_whole() -> None:
+    units = {item.name: (kind_of(item), item.metadata["unit"]) for item in FIELDS}
+    assert {unit for kind, unit in units.values() if kind is float} == {"seconds"}
+    assert {kind for kind, unit in units.values() if unit == "bytes"} == {int}
+    assert units["body_min_rate"] == (int, "bytes")
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,15 @@
-r"""One ended exchange as one line of text, in the three formats of the access log.
+r"""Ended exchanges as lines of text, in the three formats of the access log.
 
-Facts: up to a hundred thousand lines a second are made here, each by the thread that ended the
-exchange, between two requests.  Most of their text was chosen by strangers; most of it was seen
-before: a client sends the same fields again, a site has more requests than addresses.
+Facts: up to a hundred thousand lines a second are made here, by the threads that answer.  Most of
+their text was chosen by strangers, and most of it was seen before.
 
 Danger: a line break, a quote or a terminal's control sequence from a request would let its sender
 forge lines or repaint an operator's screen.
 
 Decision: what a client or an application chose is escaped to printable ASCII, with quotes and
 backslashes marked, so that a line is exactly one line; in ``json`` the real encoder's own
-function does it.  Escaped texts are remembered, in memories that no client can make grow.  Each
-format has a fast way for the exchange that went well, one f-string, and a careful one for all
-others, which is also what the fast one is tested against.
+function does it.  Escaped texts are remembered, in memories that no client can make grow.
+``combined`` has a fast way for the exchange that went well and a careful one for all others.
 
 Times are whole microseconds in ``combined`` (``queue_us``: it waited for a thread, ``app_us``:
 the application's call, ``send_us``: until the operating system had the rest of the response) and
@@ -33,23 +31,33 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from stein.clock import monotonic, wall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from stein.http.exchange import Exchange, RequestLine
+    from stein.http.exchange import RequestLine
 
 __all__ = [
     "FORMATS",
+    "NOTED_FIELDS",
     "CombinedLines",
     "DevLines",
     "Formatter",
     "JsonLines",
+    "Record",
     "escaped",
     "make_formatter",
 ]
 
 
-#: Turns an exchange into a line, with its line break; any thread, several at once.
-Formatter: TypeAlias = "Callable[[Exchange], str]"
+#: What is logged of an exchange, as :meth:`AccessLog.observe` notes it: outcome, error, line,
+#: status, sent_bytes, received, the fields of :data:`NOTED_FIELDS`, began, read, entered, left,
+#: sent, thread, connection, number.
+Record: TypeAlias = "tuple[Any, ...]"
+
+#: Where in a record the header fields are.
+NOTED_FIELDS: Final = slice(6, 9)  # Referer, User-Agent, X-Request-ID; None if there was none
+
+#: Turns records into one text of whole lines; used by one thread at a time.
+Formatter: TypeAlias = "Callable[[Sequence[Record]], str]"
 
 FORMATS: Final = ("combined", "json", "dev")
 
@@ -77,29 +85,26 @@ def escaped(text: str) -> str:
     return text.encode("unicode_escape").decode("ascii").replace('"', '\\"')
 
 
-class Memory(dict[Any, str]):
+class Memory:
     """A pure function with a memory; :meth:`recall` is the function.
 
-    Shared by all threads: get, set and clear of a dict are atomic.  It is emptied when full and
-    keeps no long text, so that a client that never repeats itself gains no memory.
-
-    PERF: ``memory[key]``, which raises KeyError for what is not remembered, takes an eighth of
-    the time of a call; with ``__missing__`` it would take twice as long.
+    It is emptied when full and keeps no long text, so that a client that never repeats itself
+    gains no memory.
     """
 
     def __init__(self, function: Callable[[Any], str]) -> None:
-        super().__init__()
+        self._known: dict[Any, str] = {}
         self._function = function
 
     def recall(self, key: Any) -> str:
         """Return the function's value, which is remembered from now on."""
-        text = self.get(key)
+        text = self._known.get(key)
         if text is None:
             text = self._function(key)
             if len(text) <= KNOWN_LENGTH:
-                if len(self) >= KNOWN_COUNT:
-                    self.clear()
-                self[key] = text
+                if len(self._known) >= KNOWN_COUNT:
+                    self._known.clear()
+                self._known[key] = text
         return text
 
 
@@ -115,11 +120,9 @@ def thread_text(name: str) -> str:
     return escaped(name) or "-"
 
 
-def logged_status(exchange: Exchange) -> int | None:
+def logged_status(status: int, outcome: str) -> int | None:
     """Return the status to log: 499 for a client that left unanswered, None for no answer."""
-    if exchange.status:
-        return exchange.status
-    return CLIENT_CLOSED_REQUEST if exchange.outcome == "client_gone" else None
+    return status or (CLIENT_CLOSED_REQUEST if outcome == "client_gone" else None)
 
 
 def span(start: float, end: float) -> float | None:
@@ -135,8 +138,8 @@ def micros(seconds: float | None) -> str:
 class WallClock:
     """Turns marks, which are monotonic, into times of day.
 
-    Shared by all threads.  ``current`` is the latest second that was asked for: the marks where
-    it begins and ends, and its text; it is only ever replaced as a whole.
+    ``current`` is the latest second that was asked for: the marks where it begins and ends, and
+    its text.
     """
 
     __slots__ = ("_pattern", "current")
@@ -165,11 +168,9 @@ class WallClock:
 
 # PERF: each text carries what always stands behind it, as every part of an f-string costs 8 ns; a
 # table is faster than str(); they are globals, as these are found faster than class attributes.
-size_texts: Final = [f'{count} "' for count in range(SHORT)]
 queue_texts: Final = [f"{count} app_us=" for count in range(SHORT)]
 app_texts: Final = [f"{count} send_us=" for count in range(SHORT)]
 send_texts: Final = [f"{count} thread=" for count in range(SHORT)]
-status_texts: Final = {status: f"{status} " for status in range(100, 600)}
 
 
 class CombinedLines:
@@ -177,55 +178,79 @@ class CombinedLines:
 
     def __init__(self) -> None:
         self._clock = WallClock('%d/%b/%Y:%H:%M:%S %z] "')
-        self._requests = Memory(lambda line: f'{request_text(line)}" ')
-        self._referers = Memory(lambda text: f'{header_text(text)}" "')
-        self._agents = Memory(lambda text: f'{header_text(text)}" queue_us=')
-        self._threads = Memory(lambda name: f"{thread_text(name)} conn=")
+        self._request = Memory(lambda line: f'{request_text(line)}" ').recall
+        self._referer = Memory(lambda text: f'{header_text(text)}" "').recall
+        self._agent = Memory(lambda text: f'{header_text(text)}" queue_us=').recall
+        self._thread = Memory(lambda name: f"{thread_text(name)} conn=").recall
 
-    def line(self, exchange: Exchange) -> str:
-        """Return the line of an exchange, with its line break."""
-        # PERF: the plain version is _careful(), which takes four times as long.  A mark that was
-        # not reached makes a difference far off the tables; floor() is twice as fast as int().
-        since, until, when = self._clock.current
-        if exchange.outcome != "ok" or exchange.error or not since <= exchange.began < until:
-            return self._careful(exchange)
-        try:
-            request = self._requests[exchange.line]
-        except KeyError:
-            request = self._requests.recall(exchange.line)
-        connection = exchange.connection
-        peer, number = connection.log_texts or introduce(connection)
-        entered, left, size = exchange.entered, exchange.left, exchange.sent_bytes
-        get = exchange.variables.get
-        try:
-            return (
-                f"{peer}{when}{request}{status_texts[exchange.status]}"
-                f"""{size_texts[size] if size < SHORT else f'{size} "'}"""
-                f'{self._referers[get("HTTP_REFERER")]}{self._agents[get("HTTP_USER_AGENT")]}'
-                f"{queue_texts[floor((entered - exchange.read) * 1e6)]}"
-                f"{app_texts[floor((left - entered) * 1e6)]}"
-                f"{send_texts[floor((exchange.sent - left) * 1e6)]}"
-                f"{self._threads[exchange.thread]}{number}{exchange.number} outcome=ok\n"
-            )
-        except LookupError:  # a long duration, or a text that is not remembered
-            return self._careful(exchange)
+    def __call__(self, records: Sequence[Record]) -> str:
+        """Return one line for each record."""
+        # PERF: the plain version is _careful() for each, which takes three times as long.  What a
+        # record shares with the one in front is not looked up again.  A mark that was not
+        # reached makes a difference far off the tables; floor() is twice as fast as int().
+        clock, careful, queues, apps = self._clock, self._careful, queue_texts, app_texts
+        since, until, when = clock.current
+        lines = []
+        last_line = last_status = last_size = last_referer = last_agent = last_thread = None
+        middle = thread_part = ""
+        for record in records:
+            (outcome, error, line, status, size, _, referer, agent, _,
+             began, read, entered, left, sent, thread, connection, number) = record  # fmt: skip
+            if outcome != "ok" or error or not since <= began < until:
+                lines.append(careful(record))
+                since, until, when = clock.current
+                continue
+            if (
+                line is not last_line
+                or status != last_status
+                or size != last_size
+                or referer != last_referer
+                or agent != last_agent
+            ):
+                middle = self._middle(line, logged_status(status, outcome), size, referer, agent)
+                last_line, last_status, last_size = line, status, size
+                last_referer, last_agent = referer, agent
+            if thread is not last_thread:
+                last_thread, thread_part = thread, self._thread(thread)
+            peer, connection_part = connection.log_texts or introduce(connection)
+            try:
+                lines.append(
+                    f"{peer}{when}{middle}{queues[floor((entered - read) * 1e6)]}"
+                    f"{apps[floor((left - entered) * 1e6)]}"
+                    f"{send_texts[0 if sent is left else floor((sent - left) * 1e6)]}"
+                    f"{thread_part}{connection_part}{number} outcome=ok\n"
+                )
+            except IndexError:
+                lines.append(careful(record))
+        return "".join(lines)
 
-    def _careful(self, exchange: Exchange) -> str:
-        """Return the line of any exchange at all."""
-        connection, get = exchange.connection, exchange.variables.get
-        peer, number = connection.log_texts or introduce(connection)
-        line = (
-            f"{peer}{self._clock.text(exchange.began)}{self._requests.recall(exchange.line)}"
-            f'{logged_status(exchange) or "-"} {exchange.sent_bytes} "'
-            f'{self._referers.recall(get("HTTP_REFERER"))}'
-            f'{self._agents.recall(get("HTTP_USER_AGENT"))}'
-            f"{micros(span(exchange.read, exchange.entered))} app_us="
-            f"{micros(span(exchange.entered, exchange.left))} send_us="
-            f"{micros(span(exchange.left, exchange.sent))} thread="
-            f"{self._threads.recall(exchange.thread)}{number}{exchange.number} "
-            f"outcome={escaped(exchange.outcome)}"
+    def _middle(
+        self,
+        line: RequestLine,
+        status: int | None,
+        size: int,
+        referer: str | None,
+        agent: str | None,
+    ) -> str:
+        """Return the part of a line that stands behind the time of day."""
+        return (
+            f'{self._request(line)}{status or "-"} {size} "{self._referer(referer)}'
+            f"{self._agent(agent)}"
         )
-        return f'{line} error="{escaped(exchange.error)}"\n' if exchange.error else f"{line}\n"
+
+    def _careful(self, record: Record) -> str:
+        """Return the line of any exchange at all."""
+        (outcome, error, line, status, size, _, referer, agent, _,
+         began, read, entered, left, sent, thread, connection, number) = record  # fmt: skip
+        peer, connection_part = connection.log_texts or introduce(connection)
+        text = (
+            f"{peer}{self._clock.text(began)}"
+            f"{self._middle(line, logged_status(status, outcome), size, referer, agent)}"
+            f"{micros(span(read, entered))} app_us={micros(span(entered, left))} "
+            f"send_us={micros(span(left, sent))} thread={self._thread(thread)}"
+            f"{connection_part}{number} outcome={escaped(outcome)}"
+        )
+        return f'{text} error="{escaped(error)}"\n' if error else f"{text}\n"
 
 
 def header_text(text: str | None) -> str:
@@ -262,22 +287,24 @@ class JsonLines:
         self._text = Memory(quoted).recall
         self._request = Memory(request_members).recall
 
-    def line(self, exchange: Exchange) -> str:
-        """Return the line of an exchange, with its line break."""
+    def __call__(self, records: Sequence[Record]) -> str:
+        """Return one line for each record."""
+        return "".join([self._line(record) for record in records])
+
+    def _line(self, record: Record) -> str:
         # PERF: the plain version, a dict and json.dumps(), takes three to four times as long.
-        text, get, connection = self._text, exchange.variables.get, exchange.connection
-        began, entered, left, sent = exchange.began, exchange.entered, exchange.left, exchange.sent
+        (outcome, error, line, status, size, received, referer, agent, request_id,
+         began, read, entered, left, sent, thread, connection, number) = record  # fmt: skip
+        text = self._text
         return (
             f'{{"time":"{self._moment(began or monotonic())}","client":{text(connection.peer)},'
-            f'{self._request(exchange.line)},"status":{logged_status(exchange) or "null"},'
-            f'"bytes":{exchange.sent_bytes},"received":{exchange.received},'
-            f'"queue_ms":{millis(exchange.read, entered)},"app_ms":{millis(entered, left)},'
-            f'"send_ms":{millis(left, sent)},"total_ms":{millis(began, sent)},'
-            f'"request_id":{quoted(get("HTTP_X_REQUEST_ID"))},'
-            f'"referer":{text(get("HTTP_REFERER"))},"user_agent":{text(get("HTTP_USER_AGENT"))},'
-            f'"pid":{self._pid},"thread":{text(exchange.thread or None)},'
-            f'"connection":{connection.id},"request":{exchange.number},'
-            f'"outcome":{text(exchange.outcome)},"error":{quoted(exchange.error)}}}\n'
+            f'{self._request(line)},"status":{logged_status(status, outcome) or "null"},'
+            f'"bytes":{size},"received":{received},"queue_ms":{millis(read, entered)},'
+            f'"app_ms":{millis(entered, left)},"send_ms":{millis(left, sent)},'
+            f'"total_ms":{millis(began, sent)},"request_id":{quoted(request_id)},'
+            f'"referer":{text(referer)},"user_agent":{text(agent)},"pid":{self._pid},'
+            f'"thread":{text(thread or None)},"connection":{connection.id},"request":{number},'
+            f'"outcome":{text(outcome)},"error":{quoted(error)}}}\n'
         )
 
     def _moment(self, mark: float) -> str:
@@ -314,19 +341,21 @@ class DevLines:
         self._request = Memory(short_request).recall
         self._thread = Memory(thread_text).recall
 
-    def line(self, exchange: Exchange) -> str:
-        """Return the line of an exchange, with its line break."""
-        line = (
-            f"{self._clock.text(exchange.began)} {self._status(logged_status(exchange))} "
-            f"{self._request(exchange.line)} {readable(span(exchange.began, exchange.sent))}"
+    def __call__(self, records: Sequence[Record]) -> str:
+        """Return one line for each record."""
+        return "".join([self._line(record) for record in records])
+
+    def _line(self, record: Record) -> str:
+        (outcome, error, line, status, _, _, _, _, _,
+         began, read, entered, _, sent, thread, connection, number) = record  # fmt: skip
+        wait = span(read, entered)
+        queue = f" queue {readable(wait)}" if wait and wait >= self.notable_wait else ""
+        end = "" if outcome == "ok" and not error else failure(outcome, error)
+        return (
+            f"{self._clock.text(began)} {self._status(logged_status(status, outcome))} "
+            f"{self._request(line)} {readable(span(began, sent))}{queue} "
+            f"[{self._thread(thread)} {connection.id}#{number}]{end}\n"
         )
-        wait = span(exchange.read, exchange.entered)
-        if wait is not None and wait >= self.notable_wait:
-            line += f" queue {readable(wait)}"
-        place = f"{self._thread(exchange.thread)} {exchange.connection.id}#{exchange.number}"
-        if exchange.outcome == "ok" and not exchange.error:
-            return f"{line} [{place}]\n"
-        return f"{line} [{place}]{failure(exchange)}\n"
 
     def _status(self, status: int | None) -> str:
         if status is None:
@@ -340,10 +369,10 @@ def short_request(line: RequestLine) -> str:
     return escaped(f"{line.method} {line.target}".lstrip())
 
 
-def failure(exchange: Exchange) -> str:
+def failure(outcome: str, error: str | None) -> str:
     """Return how an exchange failed and why, each with a blank in front."""
-    text = "" if exchange.outcome == "ok" else f" {escaped(exchange.outcome)}"
-    return f"{text} ({escaped(exchange.error)})" if exchange.error else text
+    text = "" if outcome == "ok" else f" {escaped(outcome)}"
+    return f"{text} ({escaped(error)})" if error else text
 
 
 def readable(seconds: float | None) -> str:
@@ -358,17 +387,17 @@ def readable(seconds: float | None) -> str:
 
 
 def make_formatter(name: str, *, colour: bool = False) -> Formatter:
-    """Return the function that turns an exchange into a line.
+    """Return the function that turns records into lines.
 
     :param name: one of :data:`FORMATS`.
     :param colour: see :class:`DevLines`; the other formats have no colours.
     :raises ValueError: for any other name.
     """
     if name == "combined":
-        return CombinedLines().line
+        return CombinedLines()
     if name == "json":
-        return JsonLines().line
+        return JsonLines()
     if name == "dev":
-        return DevLines(colour=colour).line
+        return DevLines(colour=colour)
     message = f"access log format {name!r} is not one of: {', '.join(FORMATS)}"
     raise ValueError(message)

@@ -1,8 +1,8 @@
 """Where finished log lines go.
 
-A sink is used by one thread, the writer of its log.  It takes a batch of lines, between which
-there may be empty texts, and returns when the operating system has them, or raises; the log then
-counts the batch as lost.
+A sink is used by one thread, the writer of its log.  It takes a batch of texts, each of one or
+more whole lines, and returns when the operating system has them, or raises; the log then counts
+the batch as lost.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PATIENCE: Final = 5.0
 class Sink(Protocol):
     """What the writer needs of a place for lines."""
 
-    def write(self, lines: Sequence[str]) -> None:
+    def write(self, texts: Sequence[str]) -> None:
         """Place whole lines, in order.  Raises OSError or ValueError when it cannot."""
 
     def reopen(self) -> None:
@@ -61,9 +61,9 @@ class FileSink:
             message = f"access_log_file={str(path)!r} cannot be opened: {error.strerror}"
             raise ConfigurationError(message) from error
 
-    def write(self, lines: Sequence[str]) -> None:
+    def write(self, texts: Sequence[str]) -> None:
         """Append the lines; if they go only in part, the next batch starts on a fresh line."""
-        data = memoryview("".join(lines).encode("utf-8", "backslashreplace"))
+        data = memoryview("".join(texts).encode("utf-8", "backslashreplace"))
         if self._torn:
             data = memoryview(b"\n" + data)
         while data:
@@ -97,9 +97,9 @@ class StreamSink:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def write(self, lines: Sequence[str]) -> None:
+    def write(self, texts: Sequence[str]) -> None:
         """Write and flush the lines."""
-        self._stream.write("".join(lines))
+        self._stream.write("".join(texts))
         self._stream.flush()
 
     def reopen(self) -> None:
@@ -127,7 +127,7 @@ class LoggerSink:
         """
         return bool(self._logger.handlers)
 
-    def write(self, lines: Sequence[str]) -> None:
+    def write(self, texts: Sequence[str]) -> None:
         """Hand each line, without its line break, to the handlers.
 
         The level counts only if it was set on this very logger: a handler on ``stein.access``
@@ -136,10 +136,9 @@ class LoggerSink:
         logger = self._logger
         if logger.level != logging.NOTSET and not logger.isEnabledFor(logging.INFO):
             return
-        for line in filter(None, lines):
-            text = line.removesuffix("\n")
+        for line in "".join(texts).split("\n")[:-1]:
             logger.handle(
-                logger.makeRecord(logger.name, logging.INFO, "", 0, text, (), None, "write")
+                logger.makeRecord(logger.name, logging.INFO, "", 0, line, (), None, "write")
             )
 
     def reopen(self) -> None:

@@ -34,13 +34,11 @@ Threads.
 from __future__ import annotations
 
 import io
-import select
 import socket
-import struct
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stein.clock import monotonic
-from stein.errors import Disconnected, RequestError
+from stein.errors import RequestError
 from stein.http.exchange import Exchange, RequestLine
 from stein.http.h1.reader import RequestReader
 from stein.http.h1.strict import parse_request_line
@@ -48,10 +46,9 @@ from stein.http.h1.writer import continue_head, make_head
 from stein.http.status import status_text
 from stein.server.body import BodyCollector, open_stream
 from stein.server.call import Call
-from stein.server.deadlines import NEVER, Entry
-from stein.server.outbox import FileSpan, Outbox
+from stein.server.channel import Channel
+from stein.server.deadlines import NEVER
 from stein.server.poller import HANGUP, READ, WRITE
-from stein.server.tls import TLSSocket
 
 if TYPE_CHECKING:
     from stein.server.engine import Engine
@@ -69,11 +66,10 @@ CLOSED: Final = 6
 _RECEIVE: Final = 16384
 _RECEIVE_BODY: Final = 262144
 _GONE: Final = 0x008 | 0x010  # EPOLLERR, EPOLLHUP: both directions are dead
-_ABORT: Final = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 _NO_LINE: Final = RequestLine("", "", "", "", "")
 
 
-class Connection:
+class Connection(Channel):
     """One client's connection.
 
     :param engine: the engine that it belongs to.
@@ -104,7 +100,7 @@ class Connection:
         "must_close",
         "number",
         "state",
-        "_outbox",
+        "_interest",
         # of the exchange under way
         "_began",
         "_body",
@@ -116,27 +112,18 @@ class Connection:
     def __init__(
         self, engine: Engine, sock: Any, number: int, peer: str, template: dict[str, Any]
     ) -> None:
-        self.engine = engine
-        self.sock = sock
-        self.fd: int = sock.fileno()
+        super().__init__(engine, sock)
         self.id = number
         self.peer = peer
         #: what the access log makes of id and peer
         self.log_texts: tuple[str, str] | None = None
         template["stein.disconnected"] = self.is_disconnected
         self._reader = RequestReader(engine.limits, template)
-        self._recv = sock.recv
-        self._send = sock.send
-        self.deadline = NEVER
-        self.timer = NEVER
-        self.entry: Entry | None = None
         self._interest = READ
         self.masked = False
-        self.gone = False  #: nobody reads the answers any more
         self.must_close = engine.settings.keep_alive <= 0
         self.number = 0  #: of the request under way, from 1
-        self.state = HANDSHAKE if sock.__class__ is TLSSocket else HEAD
-        self._outbox: Outbox | None = None
+        self.state = HANDSHAKE if self.is_tls else HEAD
         self._began = 0.0
         self._body: BodyCollector | None = None
         self._body_began = 0.0
@@ -240,7 +227,7 @@ class Connection:
 
     def _look_inside_tls(self) -> Call | None:
         """See to it that bytes which OpenSSL holds are not forgotten."""
-        if self.sock.__class__ is TLSSocket and self.sock.pending():
+        if self.is_tls and self.sock.pending():
             self.engine.again.append(self)
         return None
 
@@ -280,7 +267,7 @@ class Connection:
         """News about a connection that is in a call: flush, or look away until it is back."""
         outbox = self._outbox
         if events & WRITE and outbox is not None:
-            self._flush(outbox)
+            self.flush(outbox)
         if events & _GONE:
             # Reported whether asked for or not, so the descriptor must go from the poller.
             self.gone = True
@@ -371,92 +358,6 @@ class Connection:
 
     # -- calling thread: what the call asks for -----------------------------------------------
 
-    def write(self, data: bytes, more: bytes = b"") -> None:
-        """Send bytes, or keep what the client does not take at once.
-
-        :param more: bytes behind ``data``; two parts leave in one system call.
-        :raises Disconnected: the client has gone.
-        """
-        if self.gone:
-            raise Disconnected(400, "the client went away during the response")
-        if self._outbox is not None:
-            self._write_behind(data + more)
-            return
-        # PERF: joining is cheaper than sendmsg() for what fits into one packet or a few.
-        if len(more) <= 65536:
-            data += more
-            more = b""
-        try:
-            if not more:
-                sent = self._send(data)
-                if sent == len(data):
-                    return
-                data = data[sent:]
-            elif self.sock.__class__ is TLSSocket:
-                self.sock.send(data)
-                data = b""
-            else:
-                sent = self.sock.sendmsg((data, more))
-                if sent >= len(data):
-                    data, more = b"", memoryview(more)[sent - len(data) :]  # type: ignore[assignment]
-                else:
-                    data = data[sent:]
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            self.gone = True
-            reason = f"the client went away during the response ({error.strerror or error})"
-            raise Disconnected(400, reason) from error
-        self._write_behind(data, more)
-
-    def _write_behind(self, *pieces: bytes | FileSpan) -> None:
-        """Put pieces into the outbox, behind what waits there, and send what can be sent."""
-        outbox = self._outbox
-        if outbox is None:
-            outbox = self._outbox = Outbox()
-        with outbox.lock:
-            for piece in pieces:
-                if isinstance(piece, FileSpan) or piece:
-                    outbox.add(piece)
-        self._flush(outbox)
-        if self.gone:
-            raise Disconnected(400, "the client went away during the response")
-        if outbox:
-            self.engine.post(self._watch_outbox)
-
-    def write_file(self, file: IO[bytes], position: int, count: int) -> None:
-        """Send bytes of a regular file; what the client does not take is left to the leader.
-
-        :raises Disconnected: the client has gone.
-        """
-        plain = self.sock.__class__ is not TLSSocket
-        self._write_behind(FileSpan(file, position, count, sendfile=plain))
-
-    @property
-    def unsent(self) -> int:
-        """Bytes of memory that wait for the client."""
-        outbox = self._outbox
-        return outbox.size if outbox is not None else 0
-
-    @property
-    def unsent_any(self) -> bool:
-        """Whether anything waits for the client, files included."""
-        return bool(self._outbox)
-
-    def wait_drained(self) -> None:
-        """Wait until the client has taken what exceeds the buffer (``write()`` only).
-
-        :raises Disconnected: it has gone, or takes nothing for longer than ``write_timeout``.
-        """
-        settings = self.engine.settings
-        while self.unsent > settings.response_buffer:
-            if not self._wait(WRITE, settings.write_timeout):
-                self.gone = True
-            elif self._outbox is not None:
-                self._flush(self._outbox)
-            if self.gone:
-                raise Disconnected(408, "the client does not take the response")
-
     def receive_body(self) -> bytes:
         """The next bytes of a streamed request body; waits for them; ``b""`` at its end.
 
@@ -474,60 +375,11 @@ class Connection:
             data, reader.rest = reader.rest, b""
             if not data:
                 deadline = self._body_deadline(exchange, monotonic())
-                data = self._receive_waiting(deadline)
+                data = self.receive_waiting(deadline)
             content = reader.feed_body(data)
             if content:
                 return content
         return b""
-
-    def _receive_waiting(self, deadline: float) -> bytes:
-        """Receive in the calling thread, waiting up to a deadline."""
-        while True:
-            try:
-                data = self._recv(_RECEIVE)
-            except BlockingIOError:
-                wants_write = self.sock.__class__ is TLSSocket and self.sock.wants_write
-                left = deadline - monotonic()
-                if left <= 0 or not self._wait(WRITE if wants_write else READ, left):
-                    reason = "the request body arrived too slowly"
-                    raise Disconnected(408, reason) from None
-                continue
-            except OSError as error:
-                self.gone = True
-                raise Disconnected(400, "the client went away during its request") from error
-            if not data:
-                raise Disconnected(400, "the request body was cut short")
-            return bytes(data)
-
-    def _wait(self, events: int, timeout: float) -> bool:
-        """Wait in the calling thread until the socket is ready."""
-        if hasattr(select, "poll"):
-            poll = select.poll()
-            poll.register(self.fd, select.POLLIN if events == READ else select.POLLOUT)
-            return bool(poll.poll(timeout * 1000))
-        readers = [self.fd] if events == READ else []
-        return any(select.select(readers, [] if readers else [self.fd], [], timeout))
-
-    def is_disconnected(self) -> bool:
-        """Whether the client has gone, or at least said that it will send nothing more.
-
-        TCP does not tell a client that closed from one that only shut its sending side; the
-        latter still gets its response.  Any thread.
-        """
-        if self.gone or self.state == CLOSED:
-            return True
-        if hasattr(select, "POLLRDHUP"):
-            poll = select.poll()
-            poll.register(self.fd, select.POLLRDHUP)
-            return bool(poll.poll(0))
-        if self.sock.__class__ is TLSSocket:
-            return False
-        try:
-            return not self.sock.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
 
     def cut_off(self, *, abrupt: bool) -> None:
         """End the connection in the middle of a response, so that the client sees it.
@@ -536,9 +388,7 @@ class Connection:
         """
         self.must_close = True
         if abrupt:
-            self.gone = True
-            if self.sock.__class__ is not TLSSocket:
-                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+            self.reset()
 
     # -- either: the call is over -------------------------------------------------------------
 
@@ -597,13 +447,14 @@ class Connection:
 
     def _has_more(self) -> bool:
         """Whether bytes were received that the poller does not know of."""
-        return bool(self._reader.rest) or self.sock.__class__ is TLSSocket
+        return bool(self._reader.rest) or self.is_tls
 
     def _finish(self, exchange: Exchange) -> None:
         """The exchange has ended: let it be observed."""
         exchange.sent = monotonic()
-        if self.gone and exchange.outcome == "ok":
-            exchange.outcome = "client_gone"
+        if self.gone and exchange.outcome in {"ok", "client_gone"}:
+            # A call that is under way at the end of a stop finds the same: nobody there.
+            exchange.outcome = "stopped" if self.engine.stopped else "client_gone"
         self._observe(exchange)
 
     def _observe(self, exchange: Exchange) -> None:
@@ -634,23 +485,11 @@ class Connection:
             self._want(WRITE)
         self._drain()
 
-    def _flush(self, outbox: Outbox) -> None:
-        """Send from the outbox; notes progress, or that the client has gone."""
-        try:
-            with outbox.lock:
-                sent = outbox.flush(self.sock)
-        except OSError:
-            self.gone = True
-            outbox.clear()
-            return
-        if sent and self.deadline != NEVER:
-            self.deadline = monotonic() + self.engine.settings.write_timeout
-
     def _drain(self) -> None:
         """Go on sending in state DRAIN; when all is sent, go on with what comes next."""
         outbox = self._outbox
         if outbox and not self.gone:
-            self._flush(outbox)
+            self.flush(outbox)
         if outbox and not self.gone:
             return
         call = self._call
@@ -785,6 +624,7 @@ class Connection:
             return
         engine = self.engine
         self.state = CLOSED
+        self.closed = True
         self.deadline = NEVER
         engine.deadlines.forget(self)
         if self._interest >= 0:
@@ -862,12 +702,23 @@ class Connection:
 
     def abort(self) -> None:
         """The server has waited long enough: close, whatever is going on."""
+        self.gone = True
         if self.state == CALL:
-            self.gone = True
             try:
                 self.sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 return
         else:
-            self.gone = True
+            self._observe_cut()
             self.close()
+
+    def _observe_cut(self) -> None:
+        """The server stops in the middle of an exchange that is not in a call."""
+        if self.state == BODY or (self.state == HEAD and self._reader.begun):
+            exchange = self._exchange_of_failure()
+        elif self.state == DRAIN and self._call is not None:
+            exchange = self._call.exchange
+        else:
+            return
+        exchange.outcome = "stopped"
+        self._finish(exchange)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from stein.errors import ConfigurationError
 from stein.http.limits import Limits
@@ -32,6 +32,7 @@ def setting(  # noqa: PLR0913 - the one place where a setting is described
     metavar: str | None = None,
     choices: tuple[str, ...] = (),
     minimum: float | None = None,
+    unit: Literal["", "bytes", "seconds"] = "",
 ) -> Any:
     """Describe one setting.
 
@@ -42,6 +43,7 @@ def setting(  # noqa: PLR0913 - the one place where a setting is described
     :param metavar: how its value is called in ``--help``.
     :param choices: the only values it may have.
     :param minimum: the smallest number it may be.
+    :param unit: what its number counts, where it may be written with a suffix: ``64k``, ``2m``.
     """
     metadata = {
         "help": help,
@@ -50,6 +52,7 @@ def setting(  # noqa: PLR0913 - the one place where a setting is described
         "metavar": metavar,
         "choices": choices,
         "minimum": minimum,
+        "unit": unit,
     }
     return field(default=default, metadata=metadata)
 
@@ -105,54 +108,56 @@ class Settings:
     head_timeout: float = setting(
         30.0, "A request head must be complete this long after the connection was accepted, or "
         "after the first byte of a later request.",
-        group="Deadlines", minimum=0,
+        group="Deadlines", minimum=0.001, unit="seconds",
     )  # fmt: skip
     body_timeout: float = setting(
         60.0, "Longest silence inside a request body; also its start-up allowance before "
         "body_min_rate counts.",
-        group="Deadlines", minimum=0,
+        group="Deadlines", minimum=0.001, unit="seconds",
     )  # fmt: skip
     body_min_rate: int = setting(
         500, "A request body that arrives slower than this many bytes per second, after its "
         "allowance, is given up; 0: any rate will do.",
-        group="Deadlines", minimum=0,
+        group="Deadlines", minimum=0, unit="bytes",
     )  # fmt: skip
     keep_alive: float = setting(
-        75.0, "How long an idle connection is kept for its next request; 0: not at all.",
-        group="Deadlines", minimum=0,
+        75.0, "How long an idle connection is kept for its next request; 0: connections are "
+        "closed after each answer.",
+        group="Deadlines", minimum=0, unit="seconds",
     )  # fmt: skip
     write_timeout: float = setting(
         60.0, "Longest time in which a client takes not one byte of its response.",
-        group="Deadlines", minimum=0,
+        group="Deadlines", minimum=0.001, unit="seconds",
     )  # fmt: skip
     handshake_timeout: float = setting(
         10.0, "A TLS handshake must be complete this long after the connection was accepted.",
-        group="Deadlines", minimum=0,
+        group="Deadlines", minimum=0.001, unit="seconds",
     )  # fmt: skip
     linger_timeout: float = setting(
         2.0, "After a closing answer, how long what the client still sends is read and dropped, "
         "so that the answer is not lost to a reset.",
-        group="Deadlines", minimum=0,
+        group="Deadlines", minimum=0.001, unit="seconds",
     )  # fmt: skip
     queue_timeout: float = setting(
         60.0, "How long a complete request may wait for a free thread before it is answered 503; "
         "0: for ever.",
-        group="Deadlines", minimum=0,
+        group="Deadlines", minimum=0, unit="seconds",
     )  # fmt: skip
     retry_after: int = setting(
-        5, "The Retry-After field of a 503, in seconds.", group="Deadlines", minimum=0
+        5, "The Retry-After field of a 503, in seconds; 0: try again at once.", group="Deadlines", minimum=0
     )
     graceful_timeout: float = setting(
-        30.0, "At a graceful stop, how long running requests may take to finish.",
-        group="Deadlines", minimum=0,
+        30.0, "At a graceful stop, how long running requests may take to finish; 0: they are "
+        "cut off at once.",
+        group="Deadlines", minimum=0, unit="seconds",
     )  # fmt: skip
 
     # Limits
     limit_request_line: int = setting(
-        8190, "Longest request line; longer: 414.", group="Limits", minimum=64
+        8190, "Longest request line; longer: 414.", group="Limits", minimum=64, unit="bytes"
     )
     limit_header_bytes: int = setting(
-        64 * KIB, "Largest block of header fields; larger: 431.", group="Limits", minimum=64
+        64 * KIB, "Largest block of header fields; larger: 431.", group="Limits", minimum=64, unit="bytes"
     )
     limit_header_fields: int = setting(
         100, "Most header fields of a request; more: 431.", group="Limits", minimum=1
@@ -160,12 +165,12 @@ class Settings:
     limit_chunk_overhead: int = setting(
         16 * KIB, "Most bytes of chunk extensions and trailer fields in one request body; more: "
         "431.",
-        group="Limits", minimum=0,
+        group="Limits", minimum=0, unit="bytes",
     )  # fmt: skip
     limit_body: int | None = setting(
         None, "Largest request body; larger: 413. Unlimited by default, as frameworks set their "
         "own.",
-        group="Limits", minimum=0,
+        group="Limits", minimum=0, unit="bytes",
     )  # fmt: skip
     limit_connections: int = setting(
         8192, "Most connections at once; further ones wait in the kernel's queue.",
@@ -182,17 +187,17 @@ class Settings:
     )  # fmt: skip
     linger_bytes: int = setting(
         MIB, "Most bytes that are read and dropped after a closing answer.",
-        group="Limits", minimum=0,
+        group="Limits", minimum=0, unit="bytes",
     )  # fmt: skip
 
     # Buffers
     body_buffer: int = setting(
         512 * KIB, "A request body larger than this is kept in a temporary file, not in memory.",
-        group="Buffers", minimum=0,
+        group="Buffers", minimum=0, unit="bytes",
     )  # fmt: skip
     response_buffer: int = setting(
         MIB, "A streamed response is suspended while more than this waits for a slow client.",
-        group="Buffers", minimum=1,
+        group="Buffers", minimum=1, unit="bytes",
     )  # fmt: skip
 
     # TLS

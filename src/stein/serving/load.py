@@ -34,20 +34,6 @@ __all__ = [
 
 PREFIX: Final = "STEIN_"
 
-#: Whole numbers that count bytes, so that they may be written as ``64k``.
-SIZES: Final = frozenset(
-    {
-        "body_buffer",
-        "body_min_rate",
-        "limit_body",
-        "limit_chunk_overhead",
-        "limit_header_bytes",
-        "limit_request_line",
-        "linger_bytes",
-        "response_buffer",
-    }
-)
-
 ON: Final = frozenset({"on", "true", "yes", "1"})
 OFF: Final = frozenset({"off", "false", "no", "0"})
 
@@ -194,13 +180,13 @@ def reader_of(item: Field) -> Callable[[str], Any]:
     kind = kind_of(item)
     if kind is bool:
         return read_switch
-    if kind is float:
+    if item.metadata["unit"] == "seconds":
         return read_duration
     if kind is str:
         return str
     if item.metadata["metavar"] == "OCTAL":
         return read_octal
-    return read_size if item.name in SIZES else read_whole_number
+    return read_size if item.metadata["unit"] == "bytes" else read_whole_number
 
 
 def read_switch(text: str) -> bool:

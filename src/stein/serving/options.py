@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from stein.server.settings import GROUPS, Settings
-from stein.serving.load import SIZES, Given, environment_name, flags_of, is_switch, kind_of
+from stein.serving.load import Given, environment_name, flags_of, is_switch, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -84,9 +84,9 @@ def metavar_of(item: Field) -> str:
         return "|".join(item.metadata["choices"])
     if item.metadata["metavar"]:
         return str(item.metadata["metavar"])
-    if item.name in SIZES:
-        return "SIZE"
-    return {bool: "on|off", int: "N", float: "TIME"}.get(kind_of(item), "TEXT")
+    if item.metadata["unit"]:
+        return "SIZE" if item.metadata["unit"] == "bytes" else "TIME"
+    return {bool: "on|off", int: "N"}.get(kind_of(item), "TEXT")
 
 
 def written(item: Field, value: object) -> str:
@@ -102,7 +102,7 @@ def written(item: Field, value: object) -> str:
         text = f"{value:g}s"
     elif item.metadata["metavar"] == "OCTAL":
         text = f"{value:o}"
-    elif item.name in SIZES and isinstance(value, int):
+    elif item.metadata["unit"] == "bytes" and isinstance(value, int):
         text = written_size(value)
     return text
 

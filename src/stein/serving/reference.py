@@ -86,7 +86,7 @@ def section(item: dataclasses.Field[Any]) -> str:
         f"- Default: `{default}`" if default else "- Default: none",
     ]
     if item.metadata["minimum"]:
-        facts.append(f"- At least: {item.metadata['minimum']}")
+        facts.append(f"- At least: {written(item, item.metadata['minimum'])}")
     if kind_of(item) is tuple:
         facts.append("- May be given several times")
     return f"### `{item.name}`\n\n{item.metadata['help']}\n\n" + "\n".join(facts) + "\n"

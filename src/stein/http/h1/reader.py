@@ -33,6 +33,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from stein.errors import RequestError
 from stein.http.exchange import Exchange, RequestLine
 from stein.http.grammar import is_host
+from stein.http.h1.chunked import ChunkedBody
 from stein.http.h1.framing import CHUNKED, apply_expectation, apply_persistence, body_length
 from stein.http.h1.strict import parse_request_line, show
 
@@ -132,7 +133,7 @@ class RequestReader:
         self._line: RequestLine | None = None  # of such a head, once complete
         self._refused: RequestError | None = None  # what is wrong with the head, once refused
         self._remaining = 0
-        self._chunks: _ChunkedBody | None = None
+        self._chunks: ChunkedBody | None = None
         #: the exchange whose head was read last; stays after its message is complete
         self.exchange: Exchange | None = None
 
@@ -383,7 +384,7 @@ class RequestReader:
             return
         exchange.complete = False
         if length == CHUNKED:
-            self._chunks = _ChunkedBody(self._limits)
+            self._chunks = ChunkedBody(self._limits)
         else:
             self._remaining = length
 
@@ -421,94 +422,6 @@ class RequestReader:
 
 class _Silence:
     """What a parser calls back that is to check and nothing else."""
-
-
-class _ChunkedBody:
-    """Decodes one chunked body (RFC 9112 7.1); trailer fields are checked and dropped.
-
-    They never reach the application (RFC 9110 6.5.1): it would take them for header fields.
-    """
-
-    __slots__ = (
-        "_chunk",
-        "_content",
-        "_ended",
-        "_fields",
-        "_framing",
-        "_limits",
-        "_overhead",
-        "_parser",
-        "_tail",
-    )
-
-    _HEAD: Final = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
-    # The size line of a chunk that is under way, which cannot be told from extensions.
-    _SLACK: Final = 24
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._content: list[bytes] = []
-        self._ended = False
-        self._tail = b""  # the last three bytes fed, in case a CRLF CRLF was cut
-        self._chunk = 0  # content of the chunk under way
-        self._overhead = 0  # bytes fed that were no content
-        self._framing = 0  # what of it a plain encoder needs
-        self._fields = -1  # trailer fields; the one of _HEAD does not count
-        self._parser = HttpRequestParser(self)
-        self._parser.feed_data(self._HEAD)
-
-    def feed(self, data: bytes) -> tuple[bytes, bytes, bool]:
-        """Decode bytes: the content, what is behind the body, and whether it has ended."""
-        view = memoryview(data)
-        window = self._tail + data  # so that positions in it are shifted by len(tail)
-        shift = len(self._tail)
-        position = 0
-        search = 0
-        while not self._ended and position < len(data):
-            found = window.find(b"\r\n\r\n", search)
-            stop = len(data) if found < 0 else found + 4 - shift
-            search = found + 2
-            if stop > position:
-                self._feed_parser(view[position:stop])
-                position = stop
-        self._tail = window[-3:]
-        content = self._content[0] if len(self._content) == 1 else b"".join(self._content)
-        self._content.clear()
-        self._overhead += position - len(content)
-        self._check_overhead()
-        return content, data[position:], self._ended
-
-    def _feed_parser(self, piece: memoryview) -> None:
-        try:
-            self._parser.feed_data(piece)
-        except HttpParserError as error:
-            raise RequestError(400, f"malformed chunked body: {error}") from None
-
-    def _check_overhead(self) -> None:
-        limits = self._limits
-        slack = 0 if self._ended else self._SLACK
-        if self._overhead - self._framing - slack > limits.chunk_overhead:
-            reason = f"chunk extensions and trailer over {limits.chunk_overhead} bytes"
-            raise RequestError(431, reason, "limit_chunk_overhead")
-        if self._fields > limits.header_fields:
-            reason = f"more than {limits.header_fields} trailer fields"
-            raise RequestError(431, reason, "limit_header_fields")
-
-    # callbacks of llhttp
-
-    def on_body(self, content: bytes) -> None:
-        self._content.append(content)
-        self._chunk += len(content)
-
-    def on_chunk_complete(self) -> None:
-        self._framing += len(f"{self._chunk:x}") + 4
-        self._chunk = 0
-
-    def on_header(self, _name: bytes, _value: bytes) -> None:
-        self._fields += 1
-
-    def on_message_complete(self) -> None:
-        self._ended = True
 
 
 def _add_odd_field(variables: dict[str, Any], name: str, value: str) -> bool:

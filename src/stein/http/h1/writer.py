@@ -14,7 +14,7 @@ from stein.http.grammar import is_field_value, is_token
 from stein.http.status import BODILESS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from stein.http.exchange import Exchange
     from stein.typing import HeaderList
@@ -126,12 +126,14 @@ def make_head(  # noqa: PLR0913, PLR0917 - PERF: the parts of one answer, withou
         tail.refresh(now)
     # PERF: many answers have the very same fields; checking them anew costs twice what the rest
     # of this function does (bench: hello).
+    fields: Iterable[tuple[str, str]] = headers
     try:
-        checked = _checked.get((status, tuple(headers)))  # type: ignore[arg-type]
+        fields = tuple(headers)  # which may be an iterator, that gives them only once
+        checked = _checked.get((status, fields))  # type: ignore[arg-type]
     except TypeError:  # something that is no str is in there
         checked = None
     if checked is None:
-        checked = _check(status, headers)
+        checked = _check(status, fields)
     data, code, declared, wants = checked
     line = exchange.line
     bodiless = line[0] == "HEAD" or code in BODILESS
@@ -153,13 +155,15 @@ def make_head(  # noqa: PLR0913, PLR0917 - PERF: the parts of one answer, withou
     return data + end, declared, chunked, bodiless
 
 
-def _check(status: str | None, headers: HeaderList) -> _Checked:
+def _check(status: str | None, headers: Iterable[tuple[object, object]]) -> _Checked:
     """Check what the application gave, and put it into bytes."""
     status, code = _check_status(status)
     declared = UNKNOWN
     wants = 0
-    lines = [f"HTTP/1.1 {status}\r\n"]
-    for name, value in headers:
+    # The blank must be there even if no reason follows it (RFC 9112 4).
+    lines = [f"HTTP/1.1 {status}\r\n" if len(status) > 3 else f"HTTP/1.1 {status} \r\n"]
+    pairs = _plain_pairs(headers)
+    for name, value in pairs:
         meaning = _meanings.get(name)
         if meaning is None:
             meaning = _check_name(name)
@@ -182,8 +186,35 @@ def _check(status: str | None, headers: HeaderList) -> _Checked:
         lines.append(f"{name}: {value}\r\n")
     data = "".join(lines).encode("latin-1")
     checked = (data, code, declared, wants)
-    _remember(status, headers, checked)
+    _remember(status, pairs, checked)
     return checked
+
+
+def _plain_pairs(headers: Iterable[tuple[object, object]]) -> HeaderList:
+    """The fields with each text a plain ``str``."""
+    try:
+        pairs = [(name, value) for name, value in headers]
+    except (TypeError, ValueError):
+        message = f"headers must be a list of (name, value) tuples, not {headers!r:.200}"
+        raise ApplicationError(message) from None
+    return [(_plain_text(name, name), _plain_text(value, name)) for name, value in pairs]
+
+
+def _plain_text(text: object, name: object) -> str:
+    """A name or value of a field as a plain ``str``.
+
+    A subclass, such as an enumeration's or that of a lazy translation, may print as something
+    else than the text that is checked.
+    """
+    if type(text) is str:
+        return text
+    if isinstance(text, str):
+        return str.__str__(text)
+    if text is name:
+        message = f"header name {name!r} is not a str"
+    else:
+        message = f"header {name!r} has the value {text!r}, which is not a str"
+    raise ApplicationError(message)
 
 
 def _remember(status: str, headers: HeaderList, checked: _Checked) -> None:
@@ -191,7 +222,7 @@ def _remember(status: str, headers: HeaderList, checked: _Checked) -> None:
         return
     if len(_checked) >= _MOST_REMEMBERED:
         _checked.clear()
-    _checked[status, tuple((name, value) for name, value in headers)] = checked
+    _checked[status, tuple(headers)] = checked
 
 
 def chunk(data: bytes) -> bytes:
@@ -207,6 +238,7 @@ def _check_status(status: object) -> tuple[str, int]:
     if not isinstance(status, str):
         message = f"status must be a str such as '200 OK', not {status!r}"
         raise ApplicationError(message)
+    status = str.__str__(status)  # not what a subclass prints itself as
     code, _, reason = status.partition(" ")
     if not (len(code) == 3 and code.isascii() and code.isdigit() and is_field_value(reason)):
         message = f"status {status[:80]!r} is not three digits, a blank and a reason"
@@ -217,15 +249,16 @@ def _check_status(status: object) -> tuple[str, int]:
     return status, int(code)
 
 
-def _check_name(name: object) -> int:
+def _check_name(name: str) -> int:
     """What a field name means, once it is known to be a token."""
-    if not isinstance(name, str) or not is_token(name):
+    if not is_token(name):
         message = f"header name {name!r} is not a token (RFC 9110 5.1)"
         raise ApplicationError(message)
     meaning = _MEANINGS.get(name.lower(), _PLAIN)
-    if len(_meanings) >= _MOST_REMEMBERED:
-        _meanings.clear()
-    _meanings[name] = meaning
+    if len(name) <= _LONGEST_REMEMBERED:
+        if len(_meanings) >= _MOST_REMEMBERED:
+            _meanings.clear()
+        _meanings[name] = meaning
     return meaning
 
 
@@ -235,8 +268,10 @@ def _framing_field(
     """The field that tells how long the body is, where the application does not (RFC 9112 6)."""
     if chunked:
         return b"Transfer-Encoding: chunked\r\n"
+    if bodiless and (code in BODILESS or not length):
+        return b""  # not the length that a GET, or a 200, would have had (RFC 9110 8.6)
     if length != UNKNOWN:
-        return b"Content-Length: %d\r\n" % length if code != 204 else b""  # RFC 9110 8.6
+        return b"Content-Length: %d\r\n" % length
     if not bodiless:  # HTTP/1.0: the end of the connection is the end of the body
         exchange.persistent = False
     return b""
@@ -253,13 +288,11 @@ def _declared_length(value: str, earlier: int) -> int:
     return int(value)
 
 
-def _check_value(name: str, value: object) -> None:
+def _check_value(name: str, value: str) -> None:
     """Refuse a field value that cannot be sent."""
-    if isinstance(value, str) and is_field_value(value):
+    if is_field_value(value):
         return
-    if not isinstance(value, str):
-        message = f"header {name!r} has the value {value!r}, which is not a str"
-    elif any(ord(char) > 255 for char in value):
+    if any(ord(char) > 255 for char in value):
         message = f"header {name!r} has characters beyond latin-1 in its value {value[:80]!r}"
     else:
         message = f"header {name!r} has a control character in its value {value[:80]!r}"

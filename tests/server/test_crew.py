@@ -1,0 +1,344 @@
+"""Who runs what: calls at once, calls in order, and a leader that is never missing.
+
+Facts are forced with gates: a view that waits for an event which the test sets only after another
+request was answered proves that the other one did not wait for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager, ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stein.server import crew as module
+from tests.server.client import BOUND, Client, request, serving, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from stein.http.exchange import Exchange
+    from stein.server import Server
+    from stein.server.crew import Crew
+    from stein.typing import Environ, StartResponse
+
+pytestmark = pytest.mark.usefixtures("no_leaks")
+
+
+class Theatre:
+    """Views by path: /gate... waits for the test, /slow... takes its time, others are quick."""
+
+    def __init__(self) -> None:
+        self.entered: list[str] = []
+        self.threads: list[str] = []
+        self.gates: dict[str, threading.Event] = {}
+        self.at_once = 0
+        self.most_at_once = 0
+        self._lock = threading.Lock()  # guards the two counts
+
+    def gate(self, path: str) -> threading.Event:
+        return self.gates.setdefault(path, threading.Event())
+
+    def open(self) -> None:
+        for gate in self.gates.values():
+            gate.set()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
+        path: str = environ["PATH_INFO"]
+        with self._lock:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+            self.entered.append(path)
+            self.threads.append(threading.current_thread().name)
+        if path.startswith("/gate"):
+            assert self.gate(path).wait(BOUND)
+        elif path.startswith("/slow"):
+            threading.Event().wait(0.003)  # is slow, by the crew's own measure
+        with self._lock:
+            self.at_once -= 1
+        body = f"{path} in {threading.current_thread().name}".encode()
+        start_response("200 OK", [("Content-Length", str(len(body)))])
+        return [body]
+
+    def wait_entered(self, count: int) -> None:
+        until(lambda: len(self.entered) >= count)
+
+
+def playing(
+    theatre: Theatre, observer: Callable[[Exchange], None] | None = None, **settings: Any
+) -> AbstractContextManager[Server]:
+    """A server that does not wait for clients to close, as some stay until the test is over."""
+    return serving(theatre, observer, linger_timeout=0, **settings)
+
+
+def crew_of(server: Server) -> Crew:
+    assert server._engine is not None
+    return server._engine.crew
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def crowd(server: Server, stack: ExitStack, *paths: str) -> list[Client]:
+    """One client for each path, its request sent."""
+    clients = [stack.enter_context(Client.to(server)) for _ in paths]
+    for client, path in zip(clients, paths, strict=True):
+        client.send(request(path))
+    return clients
+
+
+@pytest.mark.parametrize("count", [10, 16])
+def test_sleeping_views_run_at_once(count: int, stack: ExitStack) -> None:
+    """With the default settings, the very first requests of the server's life."""
+    theatre = Theatre()
+    with playing(theatre) as server:
+        clients = crowd(server, stack, *[f"/gate/{number}" for number in range(count)])
+        theatre.wait_entered(count)
+        assert theatre.most_at_once == count
+        theatre.open()
+        for client in clients:
+            assert client.answer().status == 200
+        assert len(set(theatre.threads)) == count
+
+
+def test_sleeping_views_of_one_path_run_at_once(stack: ExitStack) -> None:
+    theatre = Theatre()
+    with playing(theatre) as server:
+        for _ in range(3):  # unknown at first, remembered as slow later
+            theatre.gate("/gate").clear()
+            theatre.entered.clear()
+            clients = crowd(server, stack, *["/gate"] * 16)
+            theatre.wait_entered(16)
+            theatre.open()
+            for client in clients:
+                assert client.answer().status == 200
+        assert theatre.most_at_once == 16
+
+
+def test_no_more_calls_than_seats_and_the_rest_in_order(stack: ExitStack) -> None:
+    theatre = Theatre()
+    with playing(theatre, threads=4, health_path="/health") as server:
+        blocked = crowd(server, stack, *[f"/gate/{number}" for number in range(4)])
+        theatre.wait_entered(4)
+        paths = [f"/then/{number}" for number in range(20)]
+        waiting = []
+        for number, path in enumerate(paths, 1):
+            waiting += crowd(server, stack, path)
+            until(lambda number=number: len(crew_of(server)._waiting) == number)  # type: ignore[misc]
+        with Client.to(server) as probe:  # the last thread leads
+            assert probe.ask("/health/livez").status == 200
+            assert probe.ask("/health/readyz").status == 503
+        assert theatre.most_at_once == 4
+        theatre.gate("/gate/2").set()
+        for path, client in zip(paths, waiting, strict=True):
+            assert client.answer().body.startswith(path.encode())
+        assert theatre.entered[4:] == paths  # one seat, so strictly in order
+        theatre.open()
+        for client in blocked:
+            assert client.answer().status == 200
+        assert theatre.most_at_once == 4
+
+
+@pytest.mark.parametrize("threads", [2, 3, 16])
+def test_a_blocked_call_passes_the_lead_on(threads: int, stack: ExitStack) -> None:
+    """The gate opens only after others were answered, so they cannot have waited for it."""
+    theatre = Theatre()
+    with playing(theatre, threads=threads) as server:
+        warm = crowd(server, stack, "/quick")[0]
+        warm.answer()
+        for turn in range(5):
+            path = f"/gate/{turn}"  # never seen before, so it is run inline
+            (blocked,) = crowd(server, stack, path)
+            until(lambda path=path: path in theatre.entered)  # type: ignore[misc]
+            for _ in range(20):
+                assert warm.ask("/quick").status == 200
+            assert blocked.is_silent()
+            theatre.gate(path).set()
+            assert blocked.answer().status == 200
+
+
+def test_several_leaders_in_a_row_may_block(stack: ExitStack) -> None:
+    theatre = Theatre()
+    with playing(theatre, threads=8, health_path="/health") as server:
+        clients: list[Client] = []
+        for number in range(8):
+            clients += crowd(server, stack, f"/gate/{number}")
+            theatre.wait_entered(number + 1)
+        with Client.to(server) as probe:
+            assert probe.ask("/health/livez").status == 200
+        for number, client in enumerate(clients):  # the first one comes back first
+            theatre.gate(f"/gate/{number}").set()
+            assert client.answer().body.startswith(f"/gate/{number} ".encode())
+        with Client.to(server) as other:
+            assert other.ask("/quick").status == 200
+
+
+def test_quick_calls_stay_with_the_leader(stack: ExitStack) -> None:
+    theatre = Theatre()
+    with playing(theatre) as server, Client.to(server) as client:
+        for _ in range(50):
+            client.ask("/quick")
+        names = theatre.threads
+        assert len(set(names)) <= 2  # a machine that stalls may change it once
+        assert len(crew_of(server)._workers) <= 2
+
+
+def test_slow_paths_are_handed_over(stack: ExitStack) -> None:
+    """Once a path is known to be slow, its calls leave the leader free."""
+    theatre = Theatre()
+    with playing(theatre) as server, Client.to(server) as client:
+        client.ask("/slow")
+        assert "/slow" in crew_of(server)._slow_paths
+        inline = crew_of(server)._inline_calls
+        for _ in range(5):
+            assert client.ask("/slow").status == 200
+        assert crew_of(server)._inline_calls == inline
+        assert client.ask("/quick").status == 200
+
+
+def test_a_path_that_has_become_quick_is_trusted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    theatre = Theatre()
+    with playing(theatre) as server, Client.to(server) as client:
+        client.ask("/slow")
+        monkeypatch.setattr(module, "SLOW", 5.0)  # from now on nothing is slow
+        for _ in range(40):
+            client.ask("/slow")
+        assert "/slow" not in crew_of(server)._slow_paths
+        inline = crew_of(server)._inline_calls
+        client.ask("/slow")
+        assert crew_of(server)._inline_calls == inline + 1
+
+
+def test_what_is_remembered_of_paths_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_PATHS", 20)
+    theatre = Theatre()
+    with playing(theatre) as server, Client.to(server) as client:
+        for number in range(60):
+            client.ask(f"/slow/{number}")
+            client.ask(f"/quick/{number}")
+        assert len(crew_of(server)._slow_paths) <= 20
+        assert len(crew_of(server)._fast_paths) <= 20
+
+
+def test_where_slow_calls_are_many_unknown_paths_are_handed_over(stack: ExitStack) -> None:
+    theatre = Theatre()
+    with playing(theatre) as server, Client.to(server) as client:
+        for number in range(20):
+            client.ask(f"/slow/{number}")
+        assert crew_of(server)._slow_share > module._MANY
+        inline = crew_of(server)._inline_calls
+        client.ask("/slow/unknown")
+        assert crew_of(server)._inline_calls == inline
+
+
+def test_one_thread_does_everything_in_order(stack: ExitStack) -> None:
+    theatre = Theatre()
+    with playing(theatre, threads=1) as server:
+        (first,) = crowd(server, stack, "/gate")
+        theatre.wait_entered(1)
+        later = crowd(server, stack, *[f"/later/{number}" for number in range(10)])
+        assert all(client.is_silent() for client in later)
+        theatre.open()
+        assert first.answer().status == 200
+        for client in later:
+            assert client.answer().status == 200
+        for _ in range(5):
+            later += crowd(server, stack, "/slow")
+            assert later[-1].answer().status == 200
+    assert theatre.most_at_once == 1
+    assert set(theatre.threads) == {"stein-1"}
+
+
+def test_one_thread_is_the_one_that_serves() -> None:
+    """As programs want it that bind a resource to a thread, such as sqlite3."""
+    from stein.server import Server, Settings
+
+    theatre = Theatre()
+    server = Server(theatre, Settings(threads=1), port=0)
+    server.start()
+    before = threading.active_count()
+    talker = threading.Thread(target=lambda: (talk(server), server.request_stop()))
+    talker.start()
+    server.serve()
+    talker.join(BOUND)
+    assert set(theatre.threads) == {threading.current_thread().name}
+    assert len(theatre.threads) == 3
+    assert threading.active_count() <= before
+
+
+def talk(server: Server) -> None:
+    with Client.to(server) as client:
+        for _ in range(3):
+            assert client.ask().status == 200
+
+
+def test_exchanges_tell_which_thread_ran_them(stack: ExitStack) -> None:
+    theatre = Theatre()
+    seen: list[Exchange] = []
+    with playing(theatre, seen.append, threads=3) as server:
+        clients = crowd(server, stack, "/gate/1", "/gate/2")
+        theatre.wait_entered(2)
+        theatre.open()
+        for client in clients:
+            client.answer()
+        until(lambda: len(seen) == 2)
+    assert sorted(each.thread for each in seen) == sorted(theatre.threads)
+
+
+def test_as_many_threads_as_seats_and_one() -> None:
+    theatre = Theatre()
+    with playing(theatre, threads=3) as server, ExitStack() as stack:
+        clients = crowd(server, stack, *[f"/gate/{number}" for number in range(10)])
+        theatre.wait_entered(3)
+        until(lambda: len(crew_of(server)._waiting) == 7)
+        assert len(crew_of(server)._workers) == 4
+        theatre.open()
+        for number in range(3, 10):
+            theatre.gate(f"/gate/{number}").set()
+        for client in clients:
+            assert client.answer().status == 200
+        assert len(crew_of(server)._workers) == 4
+
+
+def test_a_machine_without_a_further_thread_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    theatre = Theatre()
+    with playing(theatre, threads=8) as server, ExitStack() as stack:
+        with Client.to(server) as client:
+            client.ask("/quick")
+
+            def refuse(_thread: threading.Thread) -> None:
+                raise RuntimeError("can't start new thread")
+
+            with monkeypatch.context() as patch:
+                patch.setattr(threading.Thread, "start", refuse)
+                (blocked,) = crowd(server, stack, "/gate")
+                theatre.wait_entered(2)
+                until(lambda: "no further thread" in caplog.text)
+                client.send(request("/quick"))
+                theatre.open()  # nobody else is there to answer
+                assert blocked.answer().status == 200
+                assert client.answer().status == 200
+            assert client.ask("/quick").status == 200
+        caplog.clear()
+
+
+def test_the_monitor_sleeps_when_nothing_goes_on() -> None:
+    theatre = Theatre()
+    with playing(theatre) as server, Client.to(server) as client:
+        client.ask()
+        until(lambda: crew_of(server)._monitor_sleeps)
+        (before,) = [crew_of(server)._inline_calls]
+        client.ask()
+        assert crew_of(server)._inline_calls == before + 1
+        with ExitStack() as stack:  # and it is there when it is needed
+            blocked = crowd(server, stack, "/gate")[0]
+            until(lambda: "/gate" in theatre.entered)
+            assert client.ask("/quick").status == 200
+            theatre.open()
+            assert blocked.answer().status == 200
