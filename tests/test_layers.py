@@ -63,7 +63,7 @@ LAYERS: Final = {
 ROOT_MODULES: Final = {"errors", "clock", "typing", "marks"}
 
 # A third-party name is for the whole layer, unless it is said here where it may stand.
-ONLY_IN: Final = {"httptools": {"stein.http.h1.reader"}}
+ONLY_IN: Final = {"httptools": {"stein.http.h1.reader", "stein.http.h1.chunked"}}
 
 # Noun, please: what would not go in here?
 NAMELESS: Final = {"utils", "util", "helpers", "helper", "common", "misc", "shared", "tools"}

@@ -53,6 +53,9 @@ LIMITS: Final = (
     Limits(request_line=600, header_bytes=120, header_fields=100, chunk_overhead=0),
 )
 
+#: a request that no input is likely to hold, within all of the limits
+OTHER: Final = b"GET /other HTTP/1.1\r\nHost: o\r\nOther: o\r\n\r\n"
+
 #: what mutations put in; also the dictionary of the fuzzer
 TOKENS: Final = (
     *(b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b"\r\n ", b"\r\n\t", b" \r\n", b":"),
@@ -344,13 +347,20 @@ def check(data: bytes, random: random.Random, limits: Sequence[Limits] = LIMITS)
 
 
 def _check_repeats(whole: Outcome, data: bytes, limits: Limits) -> None:
-    """The same bytes three times on one connection: each time the same comes of them."""
+    """The same bytes again and again on one connection: each time the same comes of them.
+
+    In between comes another request twice: what is known of the one must not pass for the other.
+    """
     complete = whole.refused is None and not whole.rest and whole.requests
     if not complete or not all(read.complete and read.persistent for read in whole.requests):
         return
     reader = RequestReader(limits, dict(TEMPLATE))
-    for time in ("first", "second", "third", "fourth"):
-        _agree(whole, replay([data], limits, reader), data, limits, f"the {time} time")
+    other = replay([OTHER], limits)
+    for time in range(1, 8):
+        if time in {4, 5}:
+            _agree(other, replay([OTHER], limits, reader), data, limits, f"as number {time}")
+        else:
+            _agree(whole, replay([data], limits, reader), data, limits, f"as number {time}")
 
 
 def _agree(whole: Outcome, other: Outcome, data: object, limits: Limits, how: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from stein.http.exchange import Exchange
 from stein.http.h1 import reader as module
+from stein.http.h1.chunked import ChunkedBody
 from stein.http.h1.reader import RequestReader, clear_memories
 from stein.http.limits import Limits
 from tests.corpus.cases import cases
@@ -124,8 +125,8 @@ FAULTS: dict[str, tuple[object, str, object]] = {
     "hosts are not checked": (module, "_check_host", ignore_fault),
     "pieces are not checked": (RequestReader, "_check_piece", ignore_fault),
     "line feeds in pieces are too much": (module, "_NEVER", re.compile(rb"\n")),
-    "overhead is not counted": (module._ChunkedBody, "_check_overhead", ignore_fault),
-    "no slack for a size line": (module._ChunkedBody, "_SLACK", 0),
+    "overhead is not counted": (ChunkedBody, "_check_overhead", ignore_fault),
+    "no slack for a size line": (ChunkedBody, "_SLACK", 0),
     "a crash": (module, "apply_persistence", crash),
     "no refusal lasts": (RequestReader, "_refused", property(ignore_fault, ignore_fault)),
     "memories grow": (module, "_LONGEST_REMEMBERED", 10**9),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from stein.errors import RequestError
+from stein.http.h1 import chunked
 from stein.http.h1 import reader as module
+from stein.http.h1.chunked import ChunkedBody
 from stein.http.h1.reader import RequestReader, clear_memories
 from stein.http.limits import Limits
 from tests.corpus.cases import Case, cases
@@ -426,6 +429,11 @@ def test_chunk_overhead() -> None:
     plain = b"5\r\nhello\r\n" * 100 + b"0\r\n\r\n"
     assert body_of(plain, chunk_overhead=0) == b"hello" * 100
     assert body_of(b"5;abc\r\nhello\r\n0\r\n\r\n", chunk_overhead=4) == b"hello"
+    for size in (1, 15, 16, 255, 256, 4096):
+        plain = (b"%x\r\n%b\r\n" % (size, b"a" * size)) * 40 + b"0\r\n\r\n"
+        assert body_of(plain, chunk_overhead=0) == b"a" * 40 * size
+        outcome = replay(cut(CHUNKED + plain, random.Random(size)), Limits(chunk_overhead=0))
+        assert outcome.refused is None
     for data in (
         b"5;abc\r\nhello\r\n0\r\n\r\n",
         b"0005\r\nhello\r\n0\r\n\r\n",
@@ -723,6 +731,20 @@ def test_the_same_fields_behind_another_line(line: bytes, block: bytes) -> None:
             assert known == fresh(line + b"\r\n" + block, LIMITS[0])
 
 
+@pytest.mark.parametrize("order", ["".join(order) for order in itertools.product("abc", repeat=5)])
+def test_fields_in_any_order(order: str) -> None:
+    """What is known of the last fields never passes for that of others, seen before or not."""
+    heads = {
+        "a": request(b"GET / HTTP/1.1", b"A: 1"),
+        "b": request(b"GET / HTTP/1.1", b"A: 2"),
+        "c": request(b"GET /c HTTP/1.1", b"A: 2", b"Cookie: c"),
+    }
+    expected = {name: fresh(head, LIMITS[0]) for name, head in heads.items()}
+    parser = reader()
+    for name in order:
+        assert replay([heads[name]], LIMITS[0], parser) == expected[name]
+
+
 def test_pieces_that_look_like_an_earlier_head() -> None:
     parser = reader()
     for _ in range(3):
@@ -816,16 +838,17 @@ REAL_PARSER = HttpRequestParser
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> type[Counting]:
     monkeypatch.setattr(module, "HttpRequestParser", Counting)
+    monkeypatch.setattr(chunked, "HttpRequestParser", Counting)
     Counting.fed = Counting.calls = 0
     return Counting
 
 
 def test_llhttp_sees_each_byte_of_heads_and_chunks_once(counting: type[Counting]) -> None:
-    chunked = b"5\r\nhello\r\n" * 50 + b"0\r\n\r\n"
-    for pieces in ([CHUNKED + chunked], bytewise(CHUNKED + chunked)):
+    body = b"5\r\nhello\r\n" * 50 + b"0\r\n\r\n"
+    for pieces in ([CHUNKED + body], bytewise(CHUNKED + body)):
         counting.fed = 0
         replay(pieces)
-        assert counting.fed == len(CHUNKED + chunked) + len(module._ChunkedBody._HEAD)
+        assert counting.fed == len(CHUNKED + body) + len(ChunkedBody._HEAD)
 
 
 def test_llhttp_never_sees_a_body_of_known_length(counting: type[Counting]) -> None:
@@ -844,7 +867,7 @@ def test_a_head_that_is_repeated_is_not_read_again(counting: type[Counting]) -> 
 def test_content_of_line_ends_is_fed_once(content: bytes, counting: type[Counting]) -> None:
     data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(content), content)
     assert body_of(data) == content
-    assert counting.fed == len(CHUNKED + data) + len(module._ChunkedBody._HEAD)
+    assert counting.fed == len(CHUNKED + data) + len(ChunkedBody._HEAD)
     assert counting.calls <= content.count(b"\r\n\r\n") * 2 + 6
 
 

@@ -28,7 +28,8 @@ def test_status_text(code: int, text: str) -> None:
 
 
 def test_every_status_of_the_standard_library_has_its_reason() -> None:
-    assert not {status.value for status in HTTPStatus} - REASONS.keys()
+    for status in HTTPStatus:
+        assert status.value in REASONS
 
 
 @pytest.mark.parametrize("code", sorted(REASONS))
@@ -39,4 +40,4 @@ def test_a_reason_can_be_sent(code: int) -> None:
 
 
 def test_statuses_without_content() -> None:
-    assert BODILESS == {204, 304}
+    assert sorted(BODILESS) == [204, 304]

@@ -28,7 +28,7 @@ BOUND = 10.0
 
 @contextlib.contextmanager
 def serving(
-    app: WSGIApplication, observer: Callable[[Exchange], None] | None = None, **settings: Any
+    app: WSGIApplication, observer: Callable[[Exchange], None] | None = None, /, **settings: Any
 ) -> Iterator[Server]:
     """Run a server on a free port, or where `bind` says."""
     settings.setdefault("graceful_timeout", 5.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +19,12 @@ if TYPE_CHECKING:
 def open_files() -> dict[str, str]:
     """Give the open descriptors of this process and what stands behind each."""
     found = {}
-    for name in os.listdir("/dev/fd"):
+    for each in list(Path("/dev/fd").iterdir()):
         try:
-            found[name] = os.readlink(f"/proc/self/fd/{name}")
-        except OSError:  # the listing's own, closed again; or a system without /proc
-            if Path(f"/dev/fd/{name}").exists():
-                found[name] = "open"
+            found[each.name] = str(each.readlink())
+        except OSError:  # the listing's own, closed again; or a system where it is no link
+            if each.exists():
+                found[each.name] = "open"
     return found
 
 

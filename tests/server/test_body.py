@@ -60,7 +60,7 @@ def test_a_collected_body_is_what_came(pieces: list[bytes], most: int) -> None:
 
 
 @pytest.mark.parametrize(("size", "in_memory"), [(10, True), (11, False)])
-def test_the_limit_counts_to_the_byte(size: int, in_memory: bool) -> None:
+def test_the_limit_counts_to_the_byte(*, size: int, in_memory: bool) -> None:
     body = BodyCollector(10)
     for _ in range(size):
         body.add(b"x")
@@ -72,7 +72,7 @@ def test_the_limit_counts_to_the_byte(size: int, in_memory: bool) -> None:
 def test_a_full_disk_shows_while_the_body_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:
     """And not at the end, where a few last bytes would wait in the file's buffer."""
     disk = FullDisk(100)
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: io.BufferedRandom(disk))  # type: ignore[arg-type]
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: io.BufferedRandom(disk))
     body = BodyCollector(50)
     body.add(b"x" * 90)
     with pytest.raises(OSError, match="No space left"):

@@ -1,4 +1,4 @@
-"""PEP 3333 over a live server: what an application may give, and what becomes of what it may not."""
+"""PEP 3333 over a live server: what an application may give, and what becomes of the rest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import os
 import sys
 import tempfile
 import threading
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from wsgiref.validate import validator
 
@@ -23,6 +22,7 @@ from tests.server.test_listeners import ipv6
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from stein.http.exchange import Exchange
     from stein.server import Server
@@ -34,7 +34,6 @@ pytestmark = [
 ]
 
 OK = "200 OK"
-Give = "Callable[[Environ], Any]"
 
 
 def answering(give: Callable[[Environ], Any], *headers: tuple[str, str], status: str = OK) -> Any:
@@ -127,7 +126,7 @@ def is_alive(server: Server) -> bool:
         (lambda: Sized(b"he", b"llo"), b"hello", "chunked"),
         (lambda: ListSubclass([b"hello"]), b"hello", "5"),
         (lambda: ListSubclass([b"he", b"llo"]), b"hello", "chunked"),
-        (lambda: ListSubclass(), b"", None),
+        (ListSubclass, b"", None),
         (lambda: [BytesSubclass(b"hello")], b"hello", None),
         (lambda: iter([BytesSubclass(b"hello")]), b"hello", "chunked"),
         (lambda: {b"hello": 1}, b"hello", "5"),
@@ -217,9 +216,9 @@ def test_for_head_an_endless_generator_is_not_read_on() -> None:
 # -- start_response and write() -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rest", [lambda: [], lambda: [b"ef"], lambda: iter([b"ef"])])
+@pytest.mark.parametrize("rest", [list, lambda: [b"ef"], lambda: iter([b"ef"])])
 @pytest.mark.parametrize("declared", [True, False])
-def test_the_write_callable(rest: Callable[[], Any], declared: bool) -> None:
+def test_the_write_callable(*, rest: Callable[[], Any], declared: bool) -> None:
     def app(environ: Environ, start_response: StartResponse) -> Any:
         end = rest()
         length = 4 if end == [] else 6
@@ -307,7 +306,7 @@ def test_exc_info_before_the_head_replaces_it() -> None:
     def app(environ: Environ, start_response: StartResponse) -> Any:
         start_response(OK, [("X-Old", "1"), ("Content-Length", "99")])
         try:
-            raise KeyError("something failed")
+            raise KeyError("something failed")  # noqa: TRY301 - as applications do
         except KeyError:
             start_response("503 Sorry", [("X-New", "1")], sys.exc_info())  # type: ignore[arg-type]
         return [b"sorry"]
@@ -325,7 +324,7 @@ def test_exc_info_after_the_head_is_raised_again(caplog: pytest.LogCaptureFixtur
         start_response(OK, [])
         yield b"first"
         try:
-            raise KeyError("something failed")
+            raise KeyError("something failed")  # noqa: TRY301 - as applications do
         except KeyError:
             start_response("500 Sorry", [], sys.exc_info())  # type: ignore[arg-type]
         yield b"never"
@@ -420,7 +419,7 @@ def test_a_head_that_may_not_be_sent_becomes_a_500(
     ],
 )
 def test_the_connection_field_is_the_server_s_but_close_is_heard(
-    headers: HeaderList, closes: bool
+    *, headers: HeaderList, closes: bool
 ) -> None:
     with serving(answering(lambda _: [b"x"], *headers)) as server, Client.to(server) as client:
         answer = client.ask()
@@ -434,9 +433,11 @@ def test_the_application_s_own_date_and_server_are_kept() -> None:
     with serving(answering(lambda _: [], *headers)) as server, Client.to(server) as client:
         answer = client.ask()
         assert [answer.header("date"), answer.header("server")] == [headers[0][1], "own"]
-    with serving(answering(lambda _: []), server_header="") as server:
-        with Client.to(server) as client:
-            assert client.ask().header("server") is None
+    with (
+        serving(answering(lambda _: []), server_header="") as server,
+        Client.to(server) as client,
+    ):
+        assert client.ask().header("server") is None
 
 
 WRONG = [
@@ -452,10 +453,12 @@ def test_pieces_that_are_not_bytes(wrong: Any, kind: str, caplog: pytest.LogCapt
     ]  # fmt: skip
     for form in forms:
         caplog.clear()
-        with serving(answering(lambda _environ, form=form: form())) as server:  # type: ignore[misc]
-            with Client.to(server) as client:
-                assert client.ask().status == 500
-                assert client.is_closed()
+        with (
+            serving(answering(lambda _environ, form=form: form())) as server,  # type: ignore[misc]
+            Client.to(server) as client,
+        ):
+            assert client.ask().status == 500
+            assert client.is_closed()
         assert f"the body must be bytes, the application gave {kind}" in caplog.text
 
 
@@ -463,13 +466,15 @@ def test_pieces_that_are_not_bytes(wrong: Any, kind: str, caplog: pytest.LogCapt
 def test_pieces_that_are_not_bytes_after_some_that_were(
     wrong: Any, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with serving(answering(lambda _: iter([b"good", wrong, b"never"]))) as server:
-        with Client.to(server) as client:
-            client.send(request())
-            with pytest.raises(WireError, match="closed inside an answer"):
-                client.answer()
-            assert b"good" in client.received
-            assert b"never" not in client.received
+    with (
+        serving(answering(lambda _: iter([b"good", wrong, b"never"]))) as server,
+        Client.to(server) as client,
+    ):
+        client.send(request())
+        with pytest.raises(WireError, match="closed inside an answer"):
+            client.answer()
+        assert b"good" in client.received
+        assert b"never" not in client.received
     assert f"the application gave {kind}" in caplog.text
 
 
@@ -711,10 +716,12 @@ def test_close_is_called_when_the_client_has_gone(threads: int, farewell: str) -
 @pytest.mark.parametrize("threads", [1, 2])
 def test_close_is_called_when_the_client_takes_nothing(threads: int) -> None:
     scene = Scene(lambda: (b"x" * 65536 for _ in range(10_000)))
-    with serving(scene, threads=threads, write_timeout=0.1) as server:
-        with Client.to(server, receive_buffer=4096) as client:
-            client.send(request("/slow"))
-            assert scene.done.acquire(timeout=BOUND)
+    with (
+        serving(scene, threads=threads, write_timeout=0.1) as server,
+        Client.to(server, receive_buffer=4096) as client,
+    ):
+        client.send(request("/slow"))
+        assert scene.done.acquire(timeout=BOUND)
     assert [(path, thread) for path, thread, _ in scene.closed] == scene.ran
 
 
@@ -722,10 +729,12 @@ def test_close_is_called_when_the_client_takes_nothing(threads: int) -> None:
 def test_a_client_that_takes_nothing_is_observed_as_such() -> None:
     seen: list[Exchange] = []
     app = answering(lambda _: (b"x" * 65536 for _ in range(10_000)))
-    with serving(app, seen.append, write_timeout=0.1) as server:
-        with Client.to(server, receive_buffer=4096) as client:
-            client.send(request("/slow"))
-            until(lambda: seen)
+    with (
+        serving(app, seen.append, write_timeout=0.1) as server,
+        Client.to(server, receive_buffer=4096) as client,
+    ):
+        client.send(request("/slow"))
+        until(lambda: seen)
     assert [each.outcome for each in seen] == ["write_timeout"]
 
 
@@ -733,12 +742,14 @@ def test_a_client_that_takes_nothing_is_observed_as_such() -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_close_is_called_when_the_server_stops_with_a_suspended_call(threads: int) -> None:
     scene = Scene(lambda: (b"x" * 65536 for _ in range(10_000)))
-    with serving(scene, threads=threads, graceful_timeout=0.05) as server:
-        with Client.to(server, receive_buffer=4096) as client:
-            client.send(request("/slow"))
-            client.exactly(100)
-            until(lambda: scene.ran)
-            server.stop()
+    with (
+        serving(scene, threads=threads, graceful_timeout=0.05) as server,
+        Client.to(server, receive_buffer=4096) as client,
+    ):
+        client.send(request("/slow"))
+        client.exactly(100)
+        until(lambda: scene.ran)
+        server.stop()
     assert len(scene.closed) == 1
 
 
@@ -835,18 +846,20 @@ def test_an_unread_body_does_not_become_a_request(mode: str) -> None:
 
 @pytest.mark.parametrize("status", ["403 Forbidden", "413 Content Too Large"])
 @pytest.mark.parametrize("expect", [True, False])
-def test_a_streamed_body_may_be_refused_unread(status: str, expect: bool) -> None:
+def test_a_streamed_body_may_be_refused_unread(*, status: str, expect: bool) -> None:
     app = answering(lambda _: [b"no"], status=status)
-    with serving(app, request_buffering=False, linger_timeout=5) as server:
-        with Client.to(server) as client:
-            fields = ["Content-Length: 100000", *(["Expect: 100-continue"] if expect else [])]
-            client.send(request("/", *fields, method="POST"))
-            if not expect:
-                client.send(b"x" * 100_000)
-            answer = client.answer()
-            assert f"{answer.status} {answer.reason}" == status  # and no 100 before it
-            assert answer.header("connection") == "close"
-            assert client.is_closed()
+    with (
+        serving(app, request_buffering=False, linger_timeout=5) as server,
+        Client.to(server) as client,
+    ):
+        fields = ["Content-Length: 100000", *(["Expect: 100-continue"] if expect else [])]
+        client.send(request("/", *fields, method="POST"))
+        if not expect:
+            client.send(b"x" * 100_000)
+        answer = client.answer()
+        assert f"{answer.status} {answer.reason}" == status  # and no 100 before it
+        assert answer.header("connection") == "close"
+        assert client.is_closed()
 
 
 def test_expect_is_answered_when_the_application_reads() -> None:
@@ -963,7 +976,12 @@ def test_an_application_may_live_with_a_broken_body() -> None:
 
 def test_the_input_is_closed_with_the_call() -> None:
     kept: list[IO[bytes]] = []
-    app = answering(lambda environ: kept.append(environ["wsgi.input"]) or [])  # type: ignore[func-returns-value]
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        kept.append(environ["wsgi.input"])
+        start_response(OK, [])
+        return []
+
     for mode in ("spooled", "streamed"):
         with serving(app, **MODES[mode]) as server, Client.to(server) as client:
             client.send(request("/", method="POST", body=TEXT))
@@ -1102,16 +1120,18 @@ def test_a_file_that_becomes_shorter_ends_the_connection(file: Path) -> None:
 
 
 def test_a_slow_download_holds_no_thread(file: Path) -> None:
-    with serving(wrapping(lambda: file.open("rb")), threads=1) as server:
-        with Client.to(server, receive_buffer=4096) as slow:
-            slow.send(request())
-            slow.exactly(10)
-            with Client.to(server) as other:
-                other.send(request())
-                other.head()
-                assert other.exactly(3_072_000) == file.read_bytes()
-            slow.head()
-            assert slow.exactly(3_072_000) == file.read_bytes()
+    with (
+        serving(wrapping(lambda: file.open("rb")), threads=1) as server,
+        Client.to(server, receive_buffer=4096) as slow,
+    ):
+        slow.send(request())
+        slow.exactly(10)
+        with Client.to(server) as other:
+            other.send(request())
+            other.head()
+            assert other.exactly(3_072_000) == file.read_bytes()
+        slow.head()
+        assert slow.exactly(3_072_000) == file.read_bytes()
 
 
 def test_the_wrapper_by_itself() -> None:
@@ -1189,7 +1209,12 @@ def test_the_validator_over_a_unix_socket(tmp_path: Path, caplog: pytest.LogCapt
 
 def test_the_environ_of_one_request() -> None:
     kept: list[Environ] = []
-    app = answering(lambda environ: kept.append(environ) or [])  # type: ignore[func-returns-value]
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        kept.append(environ)
+        start_response(OK, [])
+        return []
+
     with serving(app) as server, Client.to(server) as client:
         client.ask("/a/b%2Fc;p?q=1&r", "X-Two: 1", "x-two: 2", "Cookie: a=1", "Cookie: b=2")
         local: socket.socket = client.sock

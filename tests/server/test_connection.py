@@ -101,13 +101,15 @@ def test_connection_close_is_honoured_and_nothing_behind_it_is_run() -> None:
 
 
 def test_http_1_0_persists_only_if_asked() -> None:
-    with serving(hello) as server:
-        with Client.to(server) as client:
-            for _ in range(2):
-                answer = client.ask("/", "Connection: keep-alive", version="1.0")
-                assert answer.header("connection") == "keep-alive"
-            assert client.ask(version="1.0").header("connection") == "close"
-            assert client.is_closed()
+    with (
+        serving(hello) as server,
+        Client.to(server) as client,
+    ):
+        for _ in range(2):
+            answer = client.ask("/", "Connection: keep-alive", version="1.0")
+            assert answer.header("connection") == "keep-alive"
+        assert client.ask(version="1.0").header("connection") == "close"
+        assert client.is_closed()
 
 
 @threads_1_and_16
@@ -216,9 +218,11 @@ def test_connections_of_one_address_are_limited() -> None:
         with first, second:
             first.ask()
             second.ask()
-            with Client.to(server) as third:
-                with pytest.raises((EOFError, ConnectionError)):
-                    third.ask()
+            with (
+                Client.to(server) as third,
+                pytest.raises((EOFError, ConnectionError)),
+            ):
+                third.ask()
             second.sock.close()
             until(lambda: connections(server) == 1)
             with Client.to(server) as third:
@@ -295,14 +299,16 @@ def test_write_waits_in_its_thread_and_memory_stays_bounded() -> None:
             most.append(max(each.unsent for each in engine_of(server).connections.values()))
         return []
 
-    with serving(app, response_buffer=1 << 17) as server:
-        with Client.to(server, receive_buffer=4096) as slow:
-            slow.send(request("/large"))
-            slow.exactly(10)
-            with Client.to(server) as other:
-                assert other.ask().body == b"hello"
-            slow.head()
-            assert slow.exactly(16 << 20) == bytes(16 << 20)
+    with (
+        serving(app, response_buffer=1 << 17) as server,
+        Client.to(server, receive_buffer=4096) as slow,
+    ):
+        slow.send(request("/large"))
+        slow.exactly(10)
+        with Client.to(server) as other:
+            assert other.ask().body == b"hello"
+        slow.head()
+        assert slow.exactly(16 << 20) == bytes(16 << 20)
     assert max(most) <= 1 << 17
 
 
@@ -316,11 +322,13 @@ def test_a_client_that_takes_nothing_is_given_up(threads: int) -> None:
 
     seen: list[Exchange] = []
     settings = {"threads": threads, "write_timeout": 0.1}
-    with serving(app, seen.append, **settings) as server:
-        with Client.to(server, receive_buffer=4096) as client:
-            client.send(request())
-            until(lambda: seen)
-            until(lambda: not connections(server))
+    with (
+        serving(app, seen.append, **settings) as server,
+        Client.to(server, receive_buffer=4096) as client,
+    ):
+        client.send(request())
+        until(lambda: seen)
+        until(lambda: not connections(server))
     assert [each.outcome for each in seen] == ["write_timeout"]
 
 
@@ -330,15 +338,17 @@ def test_a_client_that_takes_nothing_is_given_up(threads: int) -> None:
 )
 def test_slow_but_steady_is_not_given_up() -> None:
     """The deadline counts from the last byte that the client took."""
-    with serving(large, write_timeout=0.5, response_buffer=1 << 16) as server:
-        with Client.to(server, receive_buffer=4096) as client:
-            client.send(request("/large"))
-            client.head()
-            pause = threading.Event()
-            for _ in range(8):
-                pause.wait(0.1)  # the client's own slowness is what is tested
-                client.exactly(200_000)
-            assert connections(server) == 1
+    with (
+        serving(large, write_timeout=0.5, response_buffer=1 << 16) as server,
+        Client.to(server, receive_buffer=4096) as client,
+    ):
+        client.send(request("/large"))
+        client.head()
+        pause = threading.Event()
+        for _ in range(8):
+            pause.wait(0.1)  # the client's own slowness is what is tested
+            client.exactly(200_000)
+        assert connections(server) == 1
 
 
 # -- is the client still there? -----------------------------------------------------------------
@@ -512,17 +522,19 @@ def test_a_silent_body_is_given_up() -> None:
 
 def test_a_dripping_body_is_given_up() -> None:
     """Never silent for long, but far slower than the least rate."""
-    with serving(echo, body_timeout=0.2, body_min_rate=10_000) as server:
-        with Client.to(server) as client:
-            client.send(request("/", "Content-Length: 1000", method="POST"))
-            pause = threading.Event()
-            dripped = 0
-            while client.is_silent():
-                client.send(b"x")
-                dripped += 1
-                pause.wait(0.02)
-            assert client.answer().status == 408
-            assert dripped < 1000
+    with (
+        serving(echo, body_timeout=0.2, body_min_rate=10_000) as server,
+        Client.to(server) as client,
+    ):
+        client.send(request("/", "Content-Length: 1000", method="POST"))
+        pause = threading.Event()
+        dripped = 0
+        while client.is_silent():
+            client.send(b"x")
+            dripped += 1
+            pause.wait(0.02)
+        assert client.answer().status == 408
+        assert dripped < 1000
 
 
 class FullDisk:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
@@ -13,6 +11,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from stein.server.deadlines import NEVER, Deadlines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
     from stein.server.deadlines import Entry
 
 MOMENTS = st.floats(min_value=0, max_value=100) | st.just(NEVER)
@@ -43,7 +45,6 @@ class AgainstTheModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.deadlines = Deadlines(IDLE)
-        self.deadlines._FEW  # noqa: B018 - a sweep is provoked in a test of its own
         self.now = 0.0
         self.watched: set[Thing] = set()
         self.expected: dict[Thing, list[float]] = {}

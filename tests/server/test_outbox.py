@@ -86,7 +86,7 @@ def test_a_file_leaves_between_its_neighbours(
 
 @pytest.mark.parametrize("sendfile", [True, False])
 def test_a_large_file_goes_block_by_block_so_that_others_get_their_turn(
-    file: IO[bytes], sendfile: bool
+    *, file: IO[bytes], sendfile: bool
 ) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -108,7 +108,7 @@ def test_a_large_file_goes_block_by_block_so_that_others_get_their_turn(
 
 
 @pytest.mark.parametrize("sendfile", [True, False])
-def test_a_file_that_has_become_shorter_is_an_error(file: IO[bytes], sendfile: bool) -> None:
+def test_a_file_that_has_become_shorter_is_an_error(*, file: IO[bytes], sendfile: bool) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)

@@ -218,20 +218,24 @@ def test_a_running_request_is_finished(threads: int) -> None:
 
 def test_idle_connections_are_closed_at_once_and_fresh_ones_too() -> None:
     gate = Gate()
-    with serving(gate) as server, Client.to(server) as busy, Client.to(server) as fresh:
-        with Client.to(server) as idle:
-            gate.go.set()
-            idle.ask()
-            gate.go.clear()
-            gate.wait_entered()
-            busy.send(request())
-            gate.wait_entered()
-            server.request_stop()
-            assert idle.is_closed()
-            assert fresh.is_closed()
-            assert busy.is_silent()
-            gate.go.set()
-            assert busy.answer().body == b"hello"
+    with (
+        serving(gate) as server,
+        Client.to(server) as busy,
+        Client.to(server) as fresh,
+        Client.to(server) as idle,
+    ):
+        gate.go.set()
+        idle.ask()
+        gate.go.clear()
+        gate.wait_entered()
+        busy.send(request())
+        gate.wait_entered()
+        server.request_stop()
+        assert idle.is_closed()
+        assert fresh.is_closed()
+        assert busy.is_silent()
+        gate.go.set()
+        assert busy.answer().body == b"hello"
 
 
 def test_a_request_that_does_not_end_is_cut_off_at_the_deadline(
@@ -394,7 +398,10 @@ def test_many_clients_at_once() -> None:
 
 
 def test_the_log_is_quiet_when_all_is_well(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG, "stein"), serving(hello) as server:
-        with Client.to(server) as client:
-            client.ask()
+    with (
+        caplog.at_level(logging.DEBUG, "stein"),
+        serving(hello) as server,
+        Client.to(server) as client,
+    ):
+        client.ask()
     assert caplog.text == ""

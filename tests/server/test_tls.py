@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -167,11 +168,13 @@ def test_a_file_that_cannot_be_read(own: dict[str, Any], monkeypatch: pytest.Mon
 def test_ciphers(own: dict[str, Any], context: ssl.SSLContext) -> None:
     assert complaint(**own, ciphers="XYZ") == "ciphers='XYZ': OpenSSL knows none of them."
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    with serving(variables, **own, ciphers="ECDHE-ECDSA-AES256-GCM-SHA384") as server:
-        with connect(server, context) as client:
-            answer = client.ask().body.decode()
-            assert "SSL_CIPHER='ECDHE-ECDSA-AES256-GCM-SHA384'" in answer
-            assert "SSL_PROTOCOL='TLSv1.2'" in answer
+    with (
+        serving(variables, **own, ciphers="ECDHE-ECDSA-AES256-GCM-SHA384") as server,
+        connect(server, context) as client,
+    ):
+        answer = client.ask().body.decode()
+        assert "SSL_CIPHER='ECDHE-ECDSA-AES256-GCM-SHA384'" in answer
+        assert "SSL_PROTOCOL='TLSv1.2'" in answer
 
 
 @pytest.mark.parametrize("item", ["host", "host=", "=file"])
@@ -195,7 +198,7 @@ def test_the_environ_says_that_it_is_https(own: dict[str, Any], context: ssl.SSL
 def test_an_old_version_is_refused(own: dict[str, Any], context: ssl.SSLContext) -> None:
     with serving(path, **own, tls_min_version="1.3") as server:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
-        with pytest.raises(ssl.SSLError, match="(?i)protocol.version"):
+        with pytest.raises(ssl.SSLError, match=r"(?i)protocol.version"):
             connect(server, context)
         context.maximum_version = ssl.TLSVersion.TLSv1_3
         assert works(server, context)
@@ -322,10 +325,8 @@ def test_plain_http_to_the_tls_port(own: dict[str, Any], context: ssl.SSLContext
     with serving(path, **own) as server:
         with Client(plain_socket(server)) as client:
             client.send(request())
-            try:
+            with contextlib.suppress(ConnectionResetError):
                 assert b"200" not in client.rest()
-            except ConnectionResetError:
-                pass
         assert works(server, context)
 
 
@@ -371,10 +372,8 @@ def test_a_client_that_leaves_in_mid_handshake(
             elif end == "half":
                 client.shut()
             if end in {"half", "close_notify", "silence"}:
-                try:
+                with contextlib.suppress(ConnectionResetError):
                     client.rest()
-                except ConnectionResetError:
-                    pass
         engine = server._engine
         assert engine is not None
         until(lambda: not engine.connections)
@@ -398,23 +397,25 @@ def test_the_handshake_deadline_counts_from_accept_whatever_drips_in(
     own: dict[str, Any], context: ssl.SSLContext
 ) -> None:
     hello, _, _ = first_flight(context)
-    with serving(path, **own, handshake_timeout=0.2) as server:
-        with Client(plain_socket(server)) as client:
-            for byte in hello[:-1]:
-                try:
-                    client.send(bytes([byte]))
-                except ConnectionError:
+    with (
+        serving(path, **own, handshake_timeout=0.2) as server,
+        Client(plain_socket(server)) as client,
+    ):
+        for byte in hello[:-1]:
+            try:
+                client.send(bytes([byte]))
+            except ConnectionError:
+                break
+            client.sock.settimeout(0.01)
+            try:
+                if client.sock.recv(100) == b"":
                     break
-                client.sock.settimeout(0.01)
-                try:
-                    if client.sock.recv(100) == b"":
-                        break
-                except TimeoutError:
-                    continue
-                except ConnectionError:
-                    break
-            else:
-                pytest.fail("a dripping client was never closed")
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+        else:
+            pytest.fail("a dripping client was never closed")
 
 
 def test_a_handshake_in_single_bytes(own: dict[str, Any], context: ssl.SSLContext) -> None:
@@ -435,10 +436,12 @@ def test_a_handshake_in_single_bytes(own: dict[str, Any], context: ssl.SSLContex
 def test_the_head_deadline_after_the_handshake(
     own: dict[str, Any], context: ssl.SSLContext
 ) -> None:
-    with serving(path, **own, head_timeout=0.1) as server:
-        with connect(server, context) as client:
-            client.send(b"GET / HTTP/1.1\r\n")
-            assert client.answer().status == 408
+    with (
+        serving(path, **own, head_timeout=0.1) as server,
+        connect(server, context) as client,
+    ):
+        client.send(b"GET / HTTP/1.1\r\n")
+        assert client.answer().status == 408
 
 
 # -- data ---------------------------------------------------------------------------------------
@@ -447,16 +450,18 @@ def test_the_head_deadline_after_the_handshake(
 @pytest.mark.parametrize("buffering", [True, False])
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_large_bodies_both_ways(
-    version: ssl.TLSVersion, buffering: bool, own: dict[str, Any], context: ssl.SSLContext
+    *, version: ssl.TLSVersion, buffering: bool, own: dict[str, Any], context: ssl.SSLContext
 ) -> None:
     context.maximum_version = version
     body = bytes(range(256)) * 4096 * 3
-    with serving(echo, **own, request_buffering=buffering, body_buffer=100_000) as server:
-        with connect(server, context) as client:
-            for _ in range(2):
-                client.send(request(method="POST", body=body))
-                assert f"Content-Length: {len(body)}".encode() in client.head()
-                assert client.exactly(len(body)) == body
+    with (
+        serving(echo, **own, request_buffering=buffering, body_buffer=100_000) as server,
+        connect(server, context) as client,
+    ):
+        for _ in range(2):
+            client.send(request(method="POST", body=body))
+            assert f"Content-Length: {len(body)}".encode() in client.head()
+            assert client.exactly(len(body)) == body
 
 
 @pytest.mark.parametrize("size", [65_537, 1_000_000])
@@ -486,13 +491,15 @@ def test_a_body_and_the_next_request_inside_one_record(
     own: dict[str, Any], context: ssl.SSLContext
 ) -> None:
     for buffering in (True, False):
-        with serving(echo, **own, request_buffering=buffering) as server:
-            with connect(server, context) as client:
-                first = request(method="POST", body=b"one" * 1000)
-                client.send(first + request(method="POST", body=b"two" * 500) + request())
-                assert client.answer().body == b"one" * 1000
-                assert client.answer().body == b"two" * 500
-                client.answer()
+        with (
+            serving(echo, **own, request_buffering=buffering) as server,
+            connect(server, context) as client,
+        ):
+            first = request(method="POST", body=b"one" * 1000)
+            client.send(first + request(method="POST", body=b"two" * 500) + request())
+            assert client.answer().body == b"one" * 1000
+            assert client.answer().body == b"two" * 500
+            client.answer()
 
 
 def test_a_request_in_more_pieces_than_reads(own: dict[str, Any], context: ssl.SSLContext) -> None:
@@ -523,10 +530,8 @@ def test_the_close_notify_of_the_client_ends_the_connection(
     with serving(path, **own) as server, connect(server, context) as client:
         client.ask()
         tls_of(client).settimeout(BOUND)
-        try:
+        with contextlib.suppress(ssl.SSLEOFError, ConnectionResetError):
             tls_of(client).unwrap().close()
-        except (ssl.SSLEOFError, ConnectionResetError):
-            pass
         engine = server._engine
         assert engine is not None
         until(lambda: not engine.connections)
@@ -537,14 +542,16 @@ def test_a_slow_reader_gets_everything(own: dict[str, Any], context: ssl.SSLCont
         start_response("200 OK", [("Content-Length", str(4 << 20))])
         return (bytes([number]) * 65536 for number in range(64))
 
-    with serving(app, **own, response_buffer=65536, threads=1) as server:
-        with connect(server, context) as slow:
-            slow.send(request())
-            with connect(server, context) as other:
-                other.send(request("/", "Connection: close"))
-                assert other.rest().endswith(bytes([63]) * 65536)
-            slow.head()
-            assert slow.exactly(4 << 20).endswith(bytes([63]) * 65536)
+    with (
+        serving(app, **own, response_buffer=65536, threads=1) as server,
+        connect(server, context) as slow,
+    ):
+        slow.send(request())
+        with connect(server, context) as other:
+            other.send(request("/", "Connection: close"))
+            assert other.rest().endswith(bytes([63]) * 65536)
+        slow.head()
+        assert slow.exactly(4 << 20).endswith(bytes([63]) * 65536)
 
 
 # -- the socket ---------------------------------------------------------------------------------

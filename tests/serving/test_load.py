@@ -13,6 +13,7 @@ from stein.server.settings import Settings
 from stein.serving.load import (
     Given,
     environment_name,
+    kind_of,
     load_settings,
     read_duration,
     read_size,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from stein.errors import SteinError
 from stein.server.engine import Engine
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Server"]
 
-_JOIN: float = 1.0  # seconds that threads get to notice the stop
+_JOIN: Final = 0.25  # seconds that threads get to notice the stop
 
 
 class Server:

@@ -144,7 +144,10 @@ class Settings:
         group="Deadlines", minimum=0, unit="seconds",
     )  # fmt: skip
     retry_after: int = setting(
-        5, "The Retry-After field of a 503, in seconds; 0: try again at once.", group="Deadlines", minimum=0
+        5,
+        "The Retry-After field of a 503, in seconds; 0: try again at once.",
+        group="Deadlines",
+        minimum=0,
     )
     graceful_timeout: float = setting(
         30.0, "At a graceful stop, how long running requests may take to finish; 0: they are "
@@ -157,7 +160,11 @@ class Settings:
         8190, "Longest request line; longer: 414.", group="Limits", minimum=64, unit="bytes"
     )
     limit_header_bytes: int = setting(
-        64 * KIB, "Largest block of header fields; larger: 431.", group="Limits", minimum=64, unit="bytes"
+        64 * KIB,
+        "Largest block of header fields; larger: 431.",
+        group="Limits",
+        minimum=64,
+        unit="bytes",
     )
     limit_header_fields: int = setting(
         100, "Most header fields of a request; more: 431.", group="Limits", minimum=1

@@ -1,6 +1,7 @@
 """The command ``stein``.
 
-Exit codes: 0 after a stop that was asked for; 1 if the application cannot be loaded; 2 for a
+Exit codes: 0 after a stop that was asked for; 1 if the application cannot be loaded, or if the
+single thread did not come back from a request in time to stop; 2 for a
 mistake on the command line, in the environment or in a file that a setting names.  An error is
 one line on standard error; only an exception of the user's own code brings its traceback along.
 """
@@ -12,6 +13,8 @@ import platform
 import signal
 import sys
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
     from stein.typing import WSGIApplication
 
 __all__ = ["cli", "main", "serve"]
+
+#: seconds that the server has to notice the end of a graceful stop by itself
+GRACE_OF_GRACE: Final = 1.0
 
 #: More descriptors than this no server here can use, while some programs that an application
 #: starts close every number up to the limit, one by one.
@@ -171,14 +177,20 @@ def run(
 def signals_to(server: Server, access_log: AccessLog | None) -> Iterator[None]:
     """Turn signals into requests to the server; the handlers only enqueue."""
     interrupts = 0
+    orders: SimpleQueue[float | None] = SimpleQueue()  # its put() is made for signal handlers
+    Thread(target=see_to_the_end, args=(orders,), name="stein-stop", daemon=True).start()
+
+    def stop(graceful: float) -> None:
+        server.request_stop(graceful)
+        orders.put(graceful)
 
     def terminate(_number: int, _frame: FrameType | None) -> None:
-        server.request_stop()
+        stop(server.settings.graceful_timeout)
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         nonlocal interrupts
         interrupts += 1
-        server.request_stop(None if interrupts == 1 else 0.0)
+        stop(server.settings.graceful_timeout if interrupts == 1 else 0.0)
 
     def reopen(_number: int, _frame: FrameType | None) -> None:
         if access_log is not None:
@@ -194,6 +206,23 @@ def signals_to(server: Server, access_log: AccessLog | None) -> Iterator[None]:
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+        orders.put(None)
+
+
+def see_to_the_end(orders: SimpleQueue[float | None]) -> None:
+    """End the process if it has not stopped in the time that it was given.
+
+    With one thread nothing else can: the thread that would notice is inside the request.
+
+    :param orders: the seconds that each stop allows; ``None`` once the server has stopped.
+    """
+    graceful = orders.get()
+    while graceful is not None:
+        try:
+            graceful = orders.get(timeout=graceful + GRACE_OF_GRACE)
+        except Empty:
+            click.echo("stein: a request did not end in time; leaving without it", err=True)
+            os._exit(1)
 
 
 def raise_file_limit() -> None:
