@@ -554,9 +554,6 @@ def test_an_error_before_the_first_byte(
         assert "GET '/broken'" in record.getMessage()
 
 
-@pytest.mark.xfail(
-    reason="bug: KeyboardInterrupt raised by a view in a crew thread stops the server"
-)
 @pytest.mark.parametrize("threads", [1, 16])
 def test_a_keyboard_interrupt_that_no_keyboard_made(threads: int) -> None:
     def app(environ: Environ, start_response: StartResponse) -> Any:
@@ -725,7 +722,6 @@ def test_close_is_called_when_the_client_takes_nothing(threads: int) -> None:
     assert [(path, thread) for path, thread, _ in scene.closed] == scene.ran
 
 
-@pytest.mark.xfail(reason="bug: the outcome of a suspended call that timed out is overwritten")
 def test_a_client_that_takes_nothing_is_observed_as_such() -> None:
     seen: list[Exchange] = []
     app = answering(lambda _: (b"x" * 65536 for _ in range(10_000)))
@@ -738,7 +734,6 @@ def test_a_client_that_takes_nothing_is_observed_as_such() -> None:
     assert [each.outcome for each in seen] == ["write_timeout"]
 
 
-@pytest.mark.xfail(reason="bug: a suspended call is dropped at the deadline of a stop, not closed")
 @pytest.mark.parametrize("threads", [1, 2])
 def test_close_is_called_when_the_server_stops_with_a_suspended_call(threads: int) -> None:
     scene = Scene(lambda: (b"x" * 65536 for _ in range(10_000)))
@@ -880,9 +875,6 @@ def test_expect_is_answered_when_the_application_reads() -> None:
             assert client.answer().body == b"hello"
 
 
-@pytest.mark.xfail(
-    reason="bug: whether the body was read is decided at start_response(), too early"
-)
 def test_a_streamed_body_may_be_read_after_start_response() -> None:
     app = answering(lambda environ: [environ["wsgi.input"].read()])
     with serving(app, request_buffering=False) as server, Client.to(server) as client:

@@ -229,7 +229,6 @@ def test_connections_of_one_address_are_limited() -> None:
                 assert third.ask().body == b"hello"
 
 
-@pytest.mark.xfail(reason="bug: all clients of a Unix socket count as one address")
 def test_clients_of_a_unix_socket_have_no_address(tmp_path: Path) -> None:
     import socket
 
@@ -332,10 +331,6 @@ def test_a_client_that_takes_nothing_is_given_up(threads: int) -> None:
     assert [each.outcome for each in seen] == ["write_timeout"]
 
 
-@pytest.mark.xfail(
-    strict=False,  # how much the kernel buffers is its own affair
-    reason="bug: the deadline counts from writability, which needs a third of the kernel's buffer",
-)
 def test_slow_but_steady_is_not_given_up() -> None:
     """The deadline counts from the last byte that the client took."""
     with (
@@ -444,7 +439,7 @@ def while_pipelining(client: Client, gate: Gate) -> None:
 @pytest.mark.parametrize(
     "moment",
     [at_once, in_head, in_body,
-     pytest.param(in_spool, marks=pytest.mark.xfail(reason="bug: the spool is left to the gc")),
+     in_spool,
      in_streamed_body, in_call, in_response, when_idle,
      while_pipelining],
 )  # fmt: skip

@@ -164,7 +164,6 @@ def test_a_blocked_call_passes_the_lead_on(
             assert blocked.answer().status == 200
 
 
-@pytest.mark.xfail(reason="bug: a call waits although the leader holds a seat that nobody uses")
 def test_the_leader_gives_up_its_seat_when_fast_traffic_has_ended(
     stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,7 +356,6 @@ def test_a_machine_without_a_further_thread_goes_on(
         caplog.clear()
 
 
-@pytest.mark.xfail(reason="bug: a call to be handed over waits for a thread that cannot be had")
 def test_without_a_further_thread_the_leader_runs_slow_paths_itself(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

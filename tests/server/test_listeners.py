@@ -401,9 +401,11 @@ def test_socket_activation(tmp_path: Path) -> None:
             # Connections wait in the kernel's queue until the server is there.
             assert by_tcp(*tcp.getsockname()) == "activated"
             assert by_unix(path) == "activated"
+            assert process.stderr is not None
+            banner = "".join(process.stderr.readline() for _ in range(6))  # handles signals now
         finally:
             process.terminate()
             _, errors = process.communicate(timeout=20)
-        assert process.returncode == 0
-        assert re.search(r"listens on +http://127\.0\.0\.1:\d+, unix:", errors)
+        assert process.returncode == 0, errors
+        assert re.search(r"listens on +http://127\.0\.0\.1:\d+, unix:", banner)
         assert path.exists()

@@ -85,12 +85,10 @@ def test_what_does_not_go_together_is_refused(values: dict[str, Any], message: s
     assert complaint(**values).startswith(message)
 
 
-@pytest.mark.xfail(reason="bug: a server that listens nowhere (STEIN_BIND=,) starts silently")
 def test_a_server_must_listen_somewhere() -> None:
     assert complaint(bind=()).startswith("bind=()")
 
 
-@pytest.mark.xfail(reason="bug: whole numbers are not held to be whole")
 @pytest.mark.parametrize("name", ["threads", "backlog", "limit_connections"])
 def test_a_count_is_a_whole_number(name: str) -> None:
     assert complaint(**{name: 1.5}).startswith(f"{name}=1.5 must be a whole number")

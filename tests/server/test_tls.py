@@ -517,7 +517,6 @@ def test_close_notify_ends_the_stream(own: dict[str, Any], context: ssl.SSLConte
         assert client.is_closed()
 
 
-@pytest.mark.xfail(reason="bug: connections that idled too long or at a stop get no close_notify")
 def test_close_notify_for_an_idle_connection(own: dict[str, Any], context: ssl.SSLContext) -> None:
     with serving(path, **own, keep_alive=0.05) as server, connect(server, context) as client:
         assert client.ask("/").status == 200

@@ -246,7 +246,7 @@ def test_signals_become_requests_to_the_server(
     monkeypatch.setattr(fake, "on_serve", staticmethod(three_signals))
     settings_of(fake)
     stops = [event for event in fake.made[-1].events if isinstance(event, tuple)]
-    assert stops == [("stop", None), ("stop", None), ("stop", 0.0)]
+    assert stops == [("stop", 30.0), ("stop", 30.0), ("stop", 0.0)]
     assert signal.getsignal(signal.SIGTERM) == before
 
 

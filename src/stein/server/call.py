@@ -7,6 +7,7 @@ import logging
 import os
 import stat
 from contextvars import Context
+from threading import current_thread, main_thread
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from stein.clock import monotonic
@@ -126,6 +127,10 @@ class Call:
         context.run(self._run)
         exchange.left = monotonic()
 
+    def discard(self) -> None:
+        """Give up a call that was never begun."""
+        self._body.close()
+
     def skip(self) -> None:
         """Do not call the application, since nobody would read the answer any more."""
         self.exchange.entered = self.exchange.left = monotonic()
@@ -198,8 +203,6 @@ class Call:
             raise ApplicationError(message)
         self._status = status
         self._headers = headers
-        if self.connection.must_close or not self.exchange.complete:
-            self.exchange.persistent = False
         return self.write
 
     def write(self, data: bytes) -> None:
@@ -270,10 +273,12 @@ class Call:
             self._end_body()
             return
         # PERF: _make_head, written out (bench: hello).
-        engine = self.connection.engine
-        exchange = self.exchange
+        connection, exchange = self.connection, self.exchange
+        if connection.must_close or not exchange.complete:
+            exchange.persistent = False
+        tail = connection.engine.tail
         head = self._head = make_head(
-            self._status, self._headers, exchange, len(body), engine.tail, exchange.entered
+            self._status, self._headers, exchange, len(body), tail, exchange.entered
         )
         data, length, _, bodiless = head
         if length == len(body) and not bodiless:
@@ -292,6 +297,8 @@ class Call:
 
     def _make_head(self, length: int) -> Head:
         tail, exchange = self.connection.engine.tail, self.exchange
+        if self.connection.must_close or not exchange.complete:
+            exchange.persistent = False
         head = make_head(self._status, self._headers, exchange, length, tail, exchange.entered)
         self._head = head
         self._left = head[1]
@@ -329,9 +336,9 @@ class Call:
 
     def _end_body(self) -> None:
         """The application has given everything."""
-        if self._head is None:
-            self._send(b"")
-        assert self._head is not None  # noqa: S101 - _send made it
+        if self._head is None:  # it gave nothing, so the length is known
+            self.connection.write(self._make_head(0)[0])
+        assert self._head is not None  # noqa: S101 - it was made here or before
         _, length, chunked, bodiless = self._head
         if bodiless:
             return
@@ -368,7 +375,8 @@ class Call:
         exchange.persistent = False
         exchange.error = f"{type(error).__name__}: {error}"
         if isinstance(error, Disconnected) and connection.gone:
-            exchange.outcome = "client_gone"
+            if exchange.outcome == "ok":
+                exchange.outcome = "client_gone"
             return
         if isinstance(error, RequestError):  # a faulty or too slow body, read by the application
             exchange.outcome = "limit" if error.limit else "bad_request"
@@ -377,7 +385,7 @@ class Call:
             exchange.outcome = "app_error"
             status = 500
             logger.error("%s: %s", self._where(), error, exc_info=error)
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
             connection.engine.request_stop(0.0)
         if self._head is not None:
             exchange.outcome = "cut_off"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import select
 import socket
 import struct
+import sys
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from stein.clock import monotonic
@@ -19,6 +20,14 @@ from stein.server.deadlines import NEVER, Entry
 from stein.server.outbox import FileSpan, Outbox
 from stein.server.poller import READ, WRITE
 from stein.server.tls import TLSSocket
+
+try:
+    import fcntl
+    import termios
+
+    _TIOCOUTQ: int | None = termios.TIOCOUTQ if sys.platform == "linux" else None
+except ImportError:  # Windows
+    _TIOCOUTQ = None
 
 if TYPE_CHECKING:
     from stein.server.engine import Engine
@@ -52,6 +61,7 @@ class Channel:
         "closed",
         "gone",
         "_outbox",
+        "_queued",
     )
 
     def __init__(self, engine: Engine, sock: Any) -> None:
@@ -67,6 +77,7 @@ class Channel:
         self.closed = False
         self.gone = False  #: nobody reads the answers any more
         self._outbox: Outbox | None = None
+        self._queued = sys.maxsize  # bytes in the kernel when has_progress() looked last
 
     # -- sending ------------------------------------------------------------------------------
 
@@ -92,8 +103,7 @@ class Channel:
                     return
                 data = data[sent:]
             elif self.is_tls:
-                self.sock.send(data)
-                data = b""
+                data = data[self._send(data) :]
             else:
                 sent = self.sock.sendmsg((data, more))
                 if sent >= len(data):
@@ -164,8 +174,25 @@ class Channel:
             self.gone = True
             outbox.clear()
             return
+        if sent:
+            self._queued = sys.maxsize
         if sent and self.deadline != NEVER:
             self.deadline = monotonic() + self.engine.settings.write_timeout
+
+    def has_progress(self) -> bool:
+        """Whether the client has taken bytes since this was asked last, as far as is known.
+
+        A socket becomes writable only when a third of the kernel's buffer is free, which takes a
+        slow client long; so the bytes in that buffer are counted, where the system tells.
+        """
+        if _TIOCOUTQ is None:
+            return False
+        try:
+            answer = fcntl.ioctl(self.fd, _TIOCOUTQ, bytes(4))
+        except OSError:
+            return False
+        before, self._queued = self._queued, int.from_bytes(answer, sys.byteorder)
+        return self._queued < before
 
     def _watch_outbox(self) -> None:
         """Have the outbox flushed when the client can take more.  The leader."""
@@ -177,7 +204,7 @@ class Channel:
         """Receive in the calling thread, waiting up to a deadline."""
         while True:
             try:
-                data = self._recv(_RECEIVE)
+                data = self._receive()
             except BlockingIOError:
                 wants_write = self.is_tls and self.sock.wants_write
                 left = deadline - monotonic()
@@ -191,6 +218,13 @@ class Channel:
             if not data:
                 raise Disconnected(400, "the request body was cut short")
             return bytes(data)
+
+    def _receive(self) -> bytes:
+        outbox = self._outbox
+        if outbox is None or not self.is_tls:
+            return self._recv(_RECEIVE)  # type: ignore[no-any-return]
+        with outbox.lock:  # the leader may be flushing, and OpenSSL wants one thread at a time
+            return self._recv(_RECEIVE)  # type: ignore[no-any-return]
 
     def wait(self, events: int, timeout: float) -> bool:
         """Wait in the calling thread until the socket is ready."""

@@ -407,7 +407,10 @@ class Connection(Channel):
         exchange = call.exchange
         engine = self.engine
         if engine.observer is not None:
-            self._finish(exchange)
+            exchange.sent = exchange.left  # the outbox is empty, so it was sent by then
+            if self.gone:
+                self._name_the_end(exchange)
+            self._observe(exchange)
         if not exchange.persistent or self.gone:
             if leading:
                 self._begin_close()
@@ -452,14 +455,23 @@ class Connection(Channel):
     def _finish(self, exchange: Exchange) -> None:
         """The exchange has ended: let it be observed."""
         exchange.sent = monotonic()
-        if self.gone and exchange.outcome in {"ok", "client_gone"}:
-            # A call that is under way at the end of a stop finds the same: nobody there.
-            exchange.outcome = "stopped" if self.engine.stopped else "client_gone"
+        if self.gone:
+            self._name_the_end(exchange)
         self._observe(exchange)
 
+    def _name_the_end(self, exchange: Exchange) -> None:
+        """Nobody is there any more; a stop that cuts a call off looks the same as a client."""
+        if exchange.outcome in {"ok", "client_gone"}:
+            exchange.outcome = "stopped" if self.engine.stopped else "client_gone"
+
     def _observe(self, exchange: Exchange) -> None:
-        if self.engine.observer is not None:
+        """Let an exchange be observed; an observer's fault is not the client's."""
+        if self.engine.observer is None:
+            return
+        try:
             self.engine.observer(exchange)
+        except Exception:  # noqa: BLE001
+            self.engine.note_failed_observer(exchange)
 
     # -- leader: draining and closing ---------------------------------------------------------
 
@@ -525,7 +537,7 @@ class Connection(Channel):
             exchange.outcome = "limit" if error.limit else "bad_request"
         if error.limit:
             exchange.error += f" (setting: {error.limit})"
-        self._body = None
+        self._drop_body()
         self._answer(exchange, status_text(error.status), "close")
 
     def refuse_call(self, call: Call, status: int, outcome: str, reason: str) -> None:
@@ -533,6 +545,7 @@ class Connection(Channel):
         call.exchange.never_entered()
         call.exchange.outcome = outcome
         call.exchange.error = reason
+        call.discard()
         retry = [("Retry-After", str(self.engine.settings.retry_after))] if status == 503 else []
         self._answer(call.exchange, status_text(status), "close", retry)
 
@@ -630,7 +643,7 @@ class Connection(Channel):
         if self._interest >= 0:
             self._interest = -1
             engine.poller.unregister(self.fd)
-        self._body = None
+        self._drop_body()
         self._outbox = None
         self._reader.close()
         self.sock.close()
@@ -659,25 +672,40 @@ class Connection(Channel):
             self._time_out("body_timeout", "the request body arrived too slowly")
         elif state == DRAIN:
             self._give_up_draining()
+        elif state == HEAD and self.number:  # idle; the client may be sending just now
+            self._begin_close()
         else:
             self.close()
+
+    def _drop_body(self) -> None:
+        """The body that was being collected will not be needed."""
+        body, self._body = self._body, None
+        if body is not None:
+            body.close()
 
     def _time_out(self, outcome: str, reason: str) -> None:
         exchange = self._exchange_of_failure()
         exchange.outcome = outcome
         exchange.error = reason
-        self._body = None
+        self._drop_body()
         self._answer(exchange, status_text(408), "close")
 
     def _on_deadline_in_call(self) -> None:
         """The call waits for a thread too long, or its client takes nothing of the response."""
         if self._outbox:
+            if self.has_progress():
+                self._set_deadline(self.engine.now + self.engine.settings.write_timeout)
+                return
             self.gone = True
             self._outbox.clear()
         else:
             self.engine.crew.give_up(self)
 
     def _give_up_draining(self) -> None:
+        """The client took nothing for too long, unless the kernel knows better."""
+        if self.has_progress():
+            self._set_deadline(self.engine.now + self.engine.settings.write_timeout)
+            return
         self.gone = True
         call = self._call
         if call is None:
@@ -708,6 +736,11 @@ class Connection(Channel):
                 self.sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 return
+            return
+        call = self._call
+        if self.state == DRAIN and call is not None and call.suspended:
+            call.exchange.outcome = "stopped"
+            self._resume(call)  # so that its thread closes what the application gave
         else:
             self._observe_cut()
             self.close()

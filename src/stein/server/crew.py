@@ -44,7 +44,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from stein.clock import monotonic
-from stein.server.deadlines import NEVER
+from stein.server.deadlines import NEVER, Entry
 
 if TYPE_CHECKING:
     from stein.server.call import Call
@@ -84,6 +84,19 @@ class Worker:
         self.thread: threading.Thread | None = None
 
 
+class _SeatDeadline:
+    """Wakes the leader when its own seat may be lent out; see Crew._lend_seat."""
+
+    def __init__(self) -> None:
+        self.deadline = NEVER
+        self.timer = NEVER
+        self.entry: Entry | None = None
+
+    def on_deadline(self, _now: float) -> None:
+        """Nothing: that the leader is awake is all that was wanted."""
+        self.deadline = NEVER
+
+
 class Crew:
     """Who leads and who follows.
 
@@ -110,6 +123,7 @@ class Crew:
         self._slow_paths: dict[str, float] = {}
         self._slow_share = 0.0
         self._fast_paths: dict[str, None] = {}
+        self._seat_deadline = _SeatDeadline()
         # the monitor's
         self._monitor: threading.Thread | None = None
         self._monitor_sleeps = True
@@ -139,6 +153,8 @@ class Crew:
         worker.has_seat = True
         self._free_seats = 0
         self._lead(worker)
+        while worker.inbox:  # calls suspended at the end of a stop
+            worker.inbox.popleft().resume()
         self.ended.set()
 
     def stop(self) -> None:
@@ -152,6 +168,11 @@ class Crew:
         self._monitor_wake.release()
         if not self._alone:
             self.ended.set()
+
+    def abandon(self) -> None:
+        """Let every thread end, without a leader to see to it."""
+        self.stop()
+        self.ended.set()
 
     def join(self, timeout: float) -> bool:
         """Wait until the threads have ended; false if some call did not return in time."""
@@ -170,12 +191,14 @@ class Crew:
     def _work(self, worker: Worker) -> None:
         """Do what the thread is given, a call or the lead (``None``), until the crew stops."""
         worker.wake.acquire()
-        while not self._stopping:
+        while True:
             task, worker.task = worker.task, None
-            if task is None:
-                self._lead(worker)
-            else:
+            if task is not None:
                 self._run(worker, task)
+            elif self._stopping:
+                return
+            else:
+                self._lead(worker)
             self._next(worker)
 
     def _run(self, worker: Worker, call: Call) -> None:
@@ -194,6 +217,8 @@ class Crew:
         """Find the next task of a thread; park it until there is one."""
         with self._lock:
             if self._stopping:
+                # What was suspended is closed by the thread that ran it, also now.
+                worker.task = worker.inbox.popleft() if worker.inbox else None
                 return
             if self._vacant:
                 self._vacant = False
@@ -280,7 +305,11 @@ class Crew:
             source = sources.get(fd)
             if source is None:  # closed by an earlier event of this turn
                 continue
-            call = source.on_event(events)
+            try:
+                call = source.on_event(events)
+            except Exception:  # noqa: BLE001 - whatever it is, the other clients go on
+                engine.contain(source)
+                continue
             if call is not None and not begin(call, worker):
                 # What is left of this turn is reported again to whoever leads then.
                 return worker.leads
@@ -288,6 +317,8 @@ class Crew:
             call = again.popleft().on_more()
             if call is not None and not begin(call, worker):
                 return worker.leads
+        if self._waiting and worker.has_seat and not self._lend_seat(worker):
+            return worker.leads
         return not worker.inbox or self._resume_own(worker)
 
     def _begin(self, call: Call, worker: Worker) -> bool:
@@ -368,8 +399,6 @@ class Crew:
         with self._lock:
             if not worker.has_seat and self._free_seats:
                 self._take_seat(worker)
-            if not self._free_seats and self._engine.now - self._last_inline > _RECENT:
-                self._leave_seat(worker)  # no fast traffic needs the leader's own seat
             if self._free_seats and self._give(call):
                 return True
             self._waiting.append(call)
@@ -377,6 +406,36 @@ class Crew:
         if timeout:
             call.connection.wait_in_queue(self._engine.now + timeout)
         return True
+
+    def _lend_seat(self, worker: Worker) -> bool:
+        """Let a waiting call have the leader's own seat, if no fast traffic needs it.
+
+        :return: as :meth:`_begin`.
+        """
+        engine = self._engine
+        idle_from = self._last_inline + _RECENT
+        if engine.now < idle_from:  # look again when it may be so
+            self._seat_deadline.deadline = idle_from
+            engine.deadlines.watch(self._seat_deadline)
+            return True
+        with self._lock:
+            if not self._waiting:
+                return True
+            call = self._waiting.popleft()
+            call.connection.deadline = NEVER
+            self._leave_seat(worker)
+            if self._give(call):
+                return True
+            self._take_seat(worker)
+        return self._run_inline(call, worker)  # the system gives no further thread
+
+    def _run_inline(self, call: Call, worker: Worker) -> bool:
+        """Run a call in the leader's thread; as :meth:`_begin`, which has it written out."""
+        self._lay_token()
+        call.run(worker)
+        worker.leads = self._take_token()
+        call.connection.after_call(call, worker.leads)
+        return False
 
     def _judge(self, path: str, took: float) -> None:
         """Learn from a call how long its path takes.
@@ -419,6 +478,13 @@ class Crew:
                 worker.wake.release()
             else:
                 worker.inbox.append(call)
+
+    def take_waiting(self) -> list[Call]:
+        """All calls that wait for a seat; they wait no longer."""
+        with self._lock:
+            calls = list(self._waiting)
+            self._waiting.clear()
+        return calls
 
     def give_up(self, connection: Connection) -> None:
         """A call waited too long for a seat: answer 503."""

@@ -132,7 +132,7 @@ class Engine:
         """Make a connection of an accepted socket."""
         # The prefix is that of an IPv4 client on a dual-stack socket.
         peer = address[0].removeprefix("::ffff:") if isinstance(address, tuple) else "unix:"
-        limit = self.settings.limit_connections_per_address
+        limit = self.settings.limit_connections_per_address if peer != "unix:" else 0
         if limit and self._per_address.get(peer, 0) >= limit:
             logger.info("connection from %s refused: it has %d already", peer, limit)
             sock.close()
@@ -165,11 +165,9 @@ class Engine:
         """A connection was closed."""
         full = len(self.connections) >= self.settings.limit_connections
         del self.connections[connection.fd], self.sources[connection.fd]
-        if self.settings.limit_connections_per_address:
-            left = self._per_address[connection.peer] - 1
-            self._per_address[connection.peer] = left
-            if not left:
-                del self._per_address[connection.peer]
+        count = self._per_address.pop(connection.peer, 0)
+        if count > 1:
+            self._per_address[connection.peer] = count - 1
         if full and not self.draining:
             for listener in self.listeners:
                 listener.resume()
@@ -179,6 +177,16 @@ class Engine:
     def note_failed_handshake(self, connection: Connection, error: OSError) -> None:
         """TLS could not be agreed on: the client's affair, but worth a line for the curious."""
         logger.debug("TLS handshake with %s failed: %s", connection.peer, error)
+
+    def note_failed_observer(self, exchange: Exchange) -> None:
+        """An observer raised: worth a traceback, but no concern of the client's."""
+        logger.error("the observer failed on %r", exchange, exc_info=True)  # noqa: LOG014 - called in one
+
+    def contain(self, source: Any) -> None:
+        """An event handler raised, which none should: lose its connection, not the server."""
+        logger.error("internal error with %r", source, exc_info=True)  # noqa: LOG014 - called in one
+        if isinstance(source, Connection):
+            source.close()
 
     # -- stopping -----------------------------------------------------------------------------
 
@@ -203,6 +211,9 @@ class Engine:
         busy = [each for each in self.connections.values() if each.in_call]
         if busy:
             logger.warning("stopping with %d requests under way", len(busy))
+        for call in self.crew.take_waiting():
+            call.connection.refuse_call(call, 503, "stopped", "the server stopped before its turn")
+        self.stopped = True
         for connection in list(self.connections.values()):
             connection.abort()
         self._end()

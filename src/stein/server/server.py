@@ -54,6 +54,8 @@ class Server:
         self._observer = observer
         self._context = make_context(self.settings)
         self._engine: Engine | None = None
+        self._serving = False
+        self._stop_wanted: float | None = None  # before start() had made the engine
         self._alone: threading.Thread | None = None
         #: every address as a text: ``http://127.0.0.1:5000``, ``unix:/run/app.sock``
         self.addresses: list[str] = []
@@ -86,6 +88,8 @@ class Server:
         self._engine = Engine(
             self.application, self.settings, listeners, self._context, self._observer
         )
+        if self._stop_wanted is not None:
+            self._engine.request_stop(self._stop_wanted)
         self._engine.crew.start()
 
     def serve(self) -> None:
@@ -94,11 +98,24 @@ class Server:
         With ``threads=1`` the calling thread is the one that does everything.
         """
         engine = self._started()
-        if self.settings.threads == 1:
-            engine.crew.work_alone()
-        else:
-            engine.crew.ended.wait()
+        self._serving = True
+        try:
+            if self.settings.threads == 1:
+                engine.crew.work_alone()
+            else:
+                self._wait(engine)
+        except KeyboardInterrupt:
+            # Ctrl-C where nobody handles the signal: this was the second one, or the single
+            # thread was hit anywhere at all.
+            engine.crew.abandon()
         self._close(engine)
+
+    def _wait(self, engine: Engine) -> None:
+        try:
+            engine.crew.ended.wait()
+        except KeyboardInterrupt:
+            engine.request_stop(self.settings.graceful_timeout)
+            engine.crew.ended.wait()
 
     wait = serve
 
@@ -114,7 +131,9 @@ class Server:
         """
         if graceful is None:
             graceful = self.settings.graceful_timeout
-        if self._engine is not None:
+        if self._engine is None:
+            self._stop_wanted = graceful
+        else:
             self._engine.request_stop(graceful)
 
     def stop(self, graceful: float | None = None) -> None:
@@ -124,6 +143,9 @@ class Server:
         """
         engine = self._engine
         if engine is None:
+            return
+        if self.settings.threads == 1 and not self._serving:
+            engine.close()
             return
         self.request_stop(graceful)
         engine.crew.ended.wait()

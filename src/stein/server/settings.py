@@ -264,6 +264,9 @@ class Settings:
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
             check(item, getattr(self, item.name))
+        if not self.bind:
+            message = "bind=() listens nowhere: give an address, e.g. 127.0.0.1:5000."
+            raise ConfigurationError(message)
         if self.workers != 1:
             message = (
                 f"workers={self.workers}: several worker processes come with a later version. "
@@ -316,4 +319,7 @@ def check(item: dataclasses.Field[Any], value: object) -> None:
         raise ConfigurationError(message)
     if not value >= minimum:
         message = f"{item.name}={value!r} must be at least {minimum}."
+        raise ConfigurationError(message)
+    if str(item.type).startswith("int") and not isinstance(value, int):
+        message = f"{item.name}={value!r} must be a whole number."
         raise ConfigurationError(message)

@@ -166,8 +166,8 @@ def run(
     # PERF: the bound method; calling the log object itself costs 40 ns more per request.
     observer = None if access_log is None else access_log.observe
     server = Server(application, settings, observer=observer)
-    server.start()
     with signals_to(server, access_log):
+        server.start()
         colour = may_colour(sys.stderr, os.environ)
         click.echo(banner(settings, server.addresses, target, colour=colour), err=True, nl=False)
         server.serve()
