@@ -16,7 +16,7 @@ from stein.server import Server, Settings
 from tests.corpus.wire import AnswerReader, Received
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from stein.http.exchange import Exchange
@@ -28,7 +28,10 @@ BOUND = 10.0
 
 @contextlib.contextmanager
 def serving(
-    app: WSGIApplication, observer: Callable[[Exchange], None] | None = None, /, **settings: Any
+    app: WSGIApplication,
+    observer: Callable[[Sequence[Exchange]], None] | None = None,
+    /,
+    **settings: Any,
 ) -> Iterator[Server]:
     """Run a server on a free port, or where `bind` says."""
     settings.setdefault("graceful_timeout", 5.0)

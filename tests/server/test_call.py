@@ -606,7 +606,7 @@ def test_an_error_after_the_first_byte_resets_where_the_end_of_the_connection_is
 @pytest.mark.parametrize("path", ["/chunked", "/length"])
 def test_what_was_cut_off_is_observed_as_such(path: str) -> None:
     seen: list[Exchange] = []
-    with serving(failing, seen.append) as server, Client.to(server) as client:
+    with serving(failing, seen.extend) as server, Client.to(server) as client:
         client.send(request(path))
         client.rest()
     assert [(each.outcome, each.status, each.sent_bytes) for each in seen] == [("cut_off", 200, 5)]
@@ -726,7 +726,7 @@ def test_a_client_that_takes_nothing_is_observed_as_such() -> None:
     seen: list[Exchange] = []
     app = answering(lambda _: (b"x" * 65536 for _ in range(10_000)))
     with (
-        serving(app, seen.append, write_timeout=0.1) as server,
+        serving(app, seen.extend, write_timeout=0.1) as server,
         Client.to(server, receive_buffer=4096) as client,
     ):
         client.send(request("/slow"))

@@ -322,7 +322,7 @@ def test_a_client_that_takes_nothing_is_given_up(threads: int) -> None:
     seen: list[Exchange] = []
     settings = {"threads": threads, "write_timeout": 0.1}
     with (
-        serving(app, seen.append, **settings) as server,
+        serving(app, seen.extend, **settings) as server,
         Client.to(server, receive_buffer=4096) as client,
     ):
         client.send(request())
@@ -629,7 +629,7 @@ def test_a_call_that_waits_too_long_for_a_thread_is_answered_503() -> None:
     gate = Gate()
     seen: list[Exchange] = []
     settings = {"threads": 2, "queue_timeout": 0.1, "retry_after": 7}
-    with serving(gate, seen.append, **settings) as server, ExitStack() as stack:
+    with serving(gate, seen.extend, **settings) as server, ExitStack() as stack:
         clients = [stack.enter_context(Client.to(server)) for _ in range(3)]
         for client in clients[:2]:
             client.send(request("/blocked"))

@@ -16,7 +16,7 @@ from stein.server import crew as module
 from tests.server.client import BOUND, Client, request, serving, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from stein.http.exchange import Exchange
     from stein.server import Server
@@ -66,7 +66,7 @@ class Theatre:
 
 
 def playing(
-    theatre: Theatre, observer: Callable[[Exchange], None] | None = None, **settings: Any
+    theatre: Theatre, observer: Callable[[Sequence[Exchange]], None] | None = None, **settings: Any
 ) -> AbstractContextManager[Server]:
     """A server that does not wait for clients to close, as some stay until the test is over."""
     return serving(theatre, observer, linger_timeout=0.01, **settings)
@@ -306,7 +306,7 @@ def talk(server: Server) -> None:
 def test_exchanges_tell_which_thread_ran_them(stack: ExitStack) -> None:
     theatre = Theatre()
     seen: list[Exchange] = []
-    with playing(theatre, seen.append, threads=3) as server:
+    with playing(theatre, seen.extend, threads=3) as server:
         clients = crowd(server, stack, "/gate/1", "/gate/2")
         theatre.wait_entered(2)
         theatre.open()

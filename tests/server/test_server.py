@@ -22,6 +22,8 @@ from stein.server import Server, Settings
 from tests.server.client import BOUND, Client, request, serving, until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stein.http.exchange import Exchange
     from stein.typing import Environ, StartResponse
 
@@ -352,7 +354,7 @@ def test_a_signal_right_after_the_start_is_a_graceful_stop() -> None:
 @both
 def test_the_observer_is_told_each_exchange(threads: int) -> None:
     seen: list[Exchange] = []
-    with serving(hello, seen.append, threads=threads) as server, Client.to(server) as client:
+    with serving(hello, seen.extend, threads=threads) as server, Client.to(server) as client:
         client.ask("/a?b=c")
         client.ask("/d", method="HEAD")
         client.send(b"nonsense\r\n\r\n")
@@ -369,7 +371,7 @@ def test_the_observer_is_told_each_exchange(threads: int) -> None:
 
 
 def test_an_observer_that_fails_does_no_harm(caplog: pytest.LogCaptureFixture) -> None:
-    def observer(_exchange: Exchange) -> None:
+    def observer(_exchanges: Sequence[Exchange]) -> None:
         raise ValueError("this observer is broken")
 
     program = (
@@ -379,7 +381,7 @@ def test_an_observer_that_fails_does_no_harm(caplog: pytest.LogCaptureFixture) -
         "def app(environ, start_response):\n"
         "    start_response('200 OK', [('Content-Length', '2')])\n"
         "    return [b'ok']\n"
-        "def observer(exchange): raise ValueError\n"
+        "def observer(exchanges): raise ValueError\n"
         "server = Server(app, port=0, observer=observer)\n"
         "server.start()\n"
         "for _ in range(2):\n"

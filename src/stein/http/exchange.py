@@ -42,6 +42,7 @@ class Exchange:
         # the request
         "line",
         "variables",
+        "fields",
         "length",
         "expects_continue",
         "persistent",
@@ -67,6 +68,7 @@ class Exchange:
     # the request
     line: RequestLine
     variables: dict[str, Any]
+    fields: object  #: the same object as in an earlier exchange of the connection: the same fields
     length: int  #: declared Content-Length; -1 for a chunked body
     expects_continue: bool
     persistent: bool  #: may the connection be used again after this exchange?
@@ -90,6 +92,7 @@ class Exchange:
     def __init__(self, line: RequestLine, variables: dict[str, Any]) -> None:
         self.line = line
         self.variables = variables
+        self.fields = None
         self.length = 0
         self.expects_continue = False
         self.persistent = True

@@ -7,19 +7,16 @@ Danger: a log that is written by the thread that answers makes every client wait
 log that formats in a second thread has two threads fight for the interpreter lock, and keeps all
 that hangs on an exchange (an uploaded file, an application's objects) until its line is made.
 
-Decision: the thread that ended an exchange notes what its line will say, in a tuple; nothing else
-of the exchange is kept.  When there are :data:`FEW` of these notes, the thread that made the last
-one formats them all: in a row they cost half of what they cost one by one, each between two
-requests that leave nothing in the processor's caches.  The text goes to a buffer that is bounded
-in characters.  A daemon thread, the *writer*, writes what is there every :data:`INTERVAL`, after
-it has formatted the last few notes.  It parks when there is nothing to do, and only the request
-that finds it parked pays for waking it.
+Decision: the thread that ended some exchanges, the leader mostly with all of one turn, makes their
+lines at once: in a row they cost half of what they cost one by one, each between two requests that
+leave nothing in the processor's caches.  Nothing of an exchange is kept.  The text goes to a buffer
+that is bounded in characters.  A daemon thread, the *writer*, writes what is there every
+:data:`INTERVAL`.  It parks when there is nothing to do, and only the request that finds it parked
+pays for waking it.
 
 Price: a line appears up to :data:`INTERVAL` after its request, and a process that is killed
 takes the last ones with it.  When the sink does not keep up, the buffer fills and further lines
-are dropped; they are counted, and the error log says how many and why.  Hello world on one core,
-32 connections, costs 9 microseconds of processor time; ``combined`` adds 1.7 to 2.1 (3.7 with a
-writer that formats), ``json`` 4 to 5 (11).
+are dropped; they are counted, and the error log says how many and why.
 """
 
 from __future__ import annotations
@@ -30,15 +27,15 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, Self, TextIO
 
 from stein.errors import ConfigurationError
-from stein.observe.lines import NOTED_FIELDS, make_formatter
+from stein.observe.lines import make_formatter
 from stein.observe.sinks import LoggerSink, Sink, make_sink
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
     from types import TracebackType
 
     from stein.http.exchange import Exchange
-    from stein.observe.lines import Record
 
 __all__ = ["OUTCOMES", "AccessLog"]
 
@@ -62,10 +59,7 @@ OUTCOMES: Final[dict[str, str]] = {
 
 #: Nap between two writes while there is traffic, in seconds.
 INTERVAL: Final = 0.05
-#: So many notes are formatted by the thread that made the last of them, in 100 microseconds.
-#: Formatting leaves nothing of the engine in the processor's caches, so fewer cost more per line.
-FEW: Final = 256
-#: How many texts, each of FEW lines or so, are written at a time.
+#: How many texts, each the lines of one turn, are written at a time.
 BATCH: Final = 16
 #: After so many naps without a line the writer parks.
 QUIET_NAPS: Final = 20
@@ -108,8 +102,6 @@ class AccessLog:
         self._user_sink = LoggerSink(logging.getLogger("stein.access"))
         self._errors = logging.getLogger("stein.error")
         self._capacity = capacity
-        # Appended to by any thread, taken from by whoever holds the lock below.
-        self._notes: list[Record] = []
         # Guards the formatter, what follows, and the order of lines.
         self._lock = threading.Lock()
         self._texts: list[str] = []
@@ -128,56 +120,34 @@ class AccessLog:
 
     # -- any thread ----------------------------------------------------------------------------
 
-    def observe(self, exchange: Exchange) -> None:
-        """Take note of an ended exchange.  Any thread."""
-        # PERF: one tuple, one append and two looks; a Lock or a Condition here costs more than
-        # all of it.  The order is that of Record.
-        get = exchange.variables.get
-        notes = self._notes
-        notes.append((
-            exchange.outcome, exchange.error, exchange.line, exchange.status, exchange.sent_bytes,
-            exchange.received, get("HTTP_REFERER"), get("HTTP_USER_AGENT"),
-            get("HTTP_X_REQUEST_ID"), exchange.began, exchange.read, exchange.entered,
-            exchange.left, exchange.sent, exchange.thread, exchange.connection, exchange.number,
-        ))  # fmt: skip
-        # If another thread is formatting, the next exchange sees to it.
-        if len(notes) >= FEW and self._lock.acquire(blocking=False):
+    def observe(self, exchanges: Sequence[Exchange]) -> None:
+        """Make a line of each ended exchange.  Any thread."""
+        with self._lock:
+            if self._size >= self._capacity:
+                self._lose(len(exchanges), "the buffer was full, as the sink did not keep up")
+                return
             try:
-                self._format_notes()
-            finally:
-                self._lock.release()
+                text = self._format(exchanges)
+            except Exception:  # noqa: BLE001 - an application put something odd into its environ
+                text = "".join([self._format_odd(exchange) for exchange in exchanges])
+            self._texts.append(text)
+            self._size += len(text)
         if self._parked:
             self._parked = False
             self._orders.put(WAKE)
 
     __call__ = observe
 
-    def _format_notes(self) -> None:
-        """Make a text of the notes; the lock is held."""
-        records = self._notes[:]
-        del self._notes[: len(records)]
-        if self._size >= self._capacity:
-            self._lose(len(records), "the buffer was full, as the sink did not keep up")
-            return
-        try:
-            text = self._format(records)
-        except Exception:  # noqa: BLE001 - an application put something odd into its environ
-            text = "".join([self._format_odd(record) for record in records])
-        if text:
-            self._texts.append(text)
-            self._size += len(text)
-
-    def _format_odd(self, record: Record) -> str:
-        """Format one of some notes that failed; an odd one without its header fields."""
+    def _format_odd(self, exchange: Exchange) -> str:
+        """Format one of some exchanges that failed; an odd one without its header fields."""
         try:
             try:
-                return self._format([record])
+                return self._format([exchange])
             except Exception:  # noqa: BLE001
-                fields = NOTED_FIELDS
-                plain = (*record[: fields.start], None, None, None, *record[fields.stop :])
-                return self._format([plain])
+                exchange.variables = {}
+                return self._format([exchange])
         except Exception as error:  # noqa: BLE001 - it costs one line, not the request
-            self._lose(1, f"request {record[-1]} cannot be formatted: {error!r}")
+            self._lose(1, f"{exchange!r} cannot be formatted: {error!r}")
             return ""
 
     def reopen(self) -> None:
@@ -198,7 +168,7 @@ class AccessLog:
         self._orders.put(WAKE)
         self._writer.join(timeout)
         if self._writer.is_alive():
-            waiting = len(self._notes) + count_lines(self._texts)
+            waiting = count_lines(self._texts)
             self._errors.warning(
                 "%d access-log lines were lost: the sink took none for %g s at the end",
                 waiting, timeout,
@@ -237,7 +207,7 @@ class AccessLog:
         at the flag second.  So one of the two sees the other, and no line is left lying.
         """
         self._parked = True
-        if self._notes or self._texts:
+        if self._texts:
             self._parked = False
             return
         self._obey(None)
@@ -258,8 +228,6 @@ class AccessLog:
     def _write_batch(self) -> bool:
         """Write one batch of texts; return whether there were any."""
         with self._lock:
-            if self._notes:
-                self._format_notes()
             texts = self._texts[:BATCH]
             del self._texts[:BATCH]
             self._size -= sum(map(len, texts))

@@ -33,31 +33,21 @@ from stein.clock import monotonic, wall
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stein.http.exchange import RequestLine
+    from stein.http.exchange import Exchange, RequestLine
 
 __all__ = [
     "FORMATS",
-    "NOTED_FIELDS",
     "CombinedLines",
     "DevLines",
     "Formatter",
     "JsonLines",
-    "Record",
     "escaped",
     "make_formatter",
 ]
 
 
-#: What is logged of an exchange, as :meth:`AccessLog.observe` notes it: outcome, error, line,
-#: status, sent_bytes, received, the fields of :data:`NOTED_FIELDS`, began, read, entered, left,
-#: sent, thread, connection, number.
-Record: TypeAlias = "tuple[Any, ...]"
-
-#: Where in a record the header fields are.
-NOTED_FIELDS: Final = slice(6, 9)  # Referer, User-Agent, X-Request-ID; None if there was none
-
-#: Turns records into one text of whole lines; used by one thread at a time.
-Formatter: TypeAlias = "Callable[[Sequence[Record]], str]"
+#: Turns exchanges into one text of whole lines; used by one thread at a time.
+Formatter: TypeAlias = "Callable[[Sequence[Exchange]], str]"
 
 FORMATS: Final = ("combined", "json", "dev")
 
@@ -173,96 +163,104 @@ app_texts: Final = [f"{count} send_us=" for count in range(SHORT)]
 send_texts: Final = [f"{count} thread=" for count in range(SHORT)]
 
 
+#: What a connection knows of which no line was made yet; nothing is equal to it.
+UNKNOWN: Final[tuple[Any, ...]] = (None, None, None, None, None, "", "")
+
+
 class CombinedLines:
     """Apache's combined format, then what the engine knows as ``key=value``."""
 
     def __init__(self) -> None:
         self._clock = WallClock('%d/%b/%Y:%H:%M:%S %z] "')
+        self._peer = Memory(lambda peer: f"{escaped(peer)} - - [").recall
         self._request = Memory(lambda line: f'{request_text(line)}" ').recall
         self._referer = Memory(lambda text: f'{header_text(text)}" "').recall
         self._agent = Memory(lambda text: f'{header_text(text)}" queue_us=').recall
         self._thread = Memory(lambda name: f"{thread_text(name)} conn=").recall
 
-    def __call__(self, records: Sequence[Record]) -> str:
-        """Return one line for each record."""
-        # PERF: the plain version is _careful() for each, which takes three times as long.  What a
-        # record shares with the one in front is not looked up again.  A mark that was not
-        # reached makes a difference far off the tables; floor() is twice as fast as int().
+    def __call__(self, exchanges: Sequence[Exchange]) -> str:
+        """Return one line for each exchange."""
+        # PERF: the plain version is _careful() for each, which takes three times as long.  A
+        # connection keeps what its last line began with, for the next one that begins alike.  A
+        # mark that was not reached makes a difference far off the tables; floor() is twice as
+        # fast as int().
         clock, careful, queues, apps = self._clock, self._careful, queue_texts, app_texts
         since, until, when = clock.current
         lines = []
-        last_line = last_status = last_size = last_referer = last_agent = last_thread = None
-        middle = thread_part = ""
-        for record in records:
-            (outcome, error, line, status, size, _, referer, agent, _,
-             began, read, entered, left, sent, thread, connection, number) = record  # fmt: skip
-            if outcome != "ok" or error or not since <= began < until:
-                lines.append(careful(record))
+        last_began: float | None = None
+        last_thread: str | None = None
+        sent_by = ""
+        for each in exchanges:
+            began, entered, left = each.began, each.entered, each.left
+            if each.outcome != "ok" or (began is not last_began and not since <= began < until):
+                lines.append(careful(each))
                 since, until, when = clock.current
                 continue
+            last_began = began
+            known = each.connection.log_texts or UNKNOWN
+            known_when, line, status, size, fields, head, connection = known
             if (
-                line is not last_line
-                or status != last_status
-                or size != last_size
-                or referer != last_referer
-                or agent != last_agent
+                known_when is not when
+                or line is not each.line
+                or status != each.status
+                or size != each.sent_bytes
+                or fields is not each.fields
             ):
-                middle = self._middle(line, logged_status(status, outcome), size, referer, agent)
-                last_line, last_status, last_size = line, status, size
-                last_referer, last_agent = referer, agent
+                head, connection = self._begin(each, when)
+            thread = each.thread
             if thread is not last_thread:
-                last_thread, thread_part = thread, self._thread(thread)
-            peer, connection_part = connection.log_texts or introduce(connection)
+                last_thread, sent_by = thread, f"{send_texts[0]}{self._thread(thread)}"
             try:
                 lines.append(
-                    f"{peer}{when}{middle}{queues[floor((entered - read) * 1e6)]}"
+                    f"{head}{queues[floor((entered - each.read) * 1e6)]}"
                     f"{apps[floor((left - entered) * 1e6)]}"
-                    f"{send_texts[0 if sent is left else floor((sent - left) * 1e6)]}"
-                    f"{thread_part}{connection_part}{number} outcome=ok\n"
+                    f"{sent_by if each.sent is left else self._sent_by(each)}"
+                    f"{connection}{each.number} outcome=ok\n"
                 )
             except IndexError:
-                lines.append(careful(record))
+                lines.append(careful(each))
         return "".join(lines)
 
-    def _middle(
-        self,
-        line: RequestLine,
-        status: int | None,
-        size: int,
-        referer: str | None,
-        agent: str | None,
-    ) -> str:
+    def _begin(self, each: Exchange, when: str) -> tuple[str, str]:
+        """Return what a line begins with, and what it says of the connection.
+
+        The connection keeps both, if the next exchange can be known to have the same fields.
+        """
+        head = f"{self._peer(each.connection.peer)}{when}{self._middle(each)}"
+        connection = f"{each.connection.id} req="
+        if each.fields is not None:
+            each.connection.log_texts = (
+                when, each.line, each.status, each.sent_bytes, each.fields, head, connection,
+            )  # fmt: skip
+        return head, connection
+
+    def _sent_by(self, each: Exchange) -> str:
+        return f"{send_texts[floor((each.sent - each.left) * 1e6)]}{self._thread(each.thread)}"
+
+    def _middle(self, each: Exchange) -> str:
         """Return the part of a line that stands behind the time of day."""
+        get = each.variables.get
         return (
-            f'{self._request(line)}{status or "-"} {size} "{self._referer(referer)}'
-            f"{self._agent(agent)}"
+            f"{self._request(each.line)}{logged_status(each.status, each.outcome) or '-'} "
+            f'{each.sent_bytes} "{self._referer(get("HTTP_REFERER"))}'
+            f"{self._agent(get('HTTP_USER_AGENT'))}"
         )
 
-    def _careful(self, record: Record) -> str:
+    def _careful(self, each: Exchange) -> str:
         """Return the line of any exchange at all."""
-        (outcome, error, line, status, size, _, referer, agent, _,
-         began, read, entered, left, sent, thread, connection, number) = record  # fmt: skip
-        peer, connection_part = connection.log_texts or introduce(connection)
         text = (
-            f"{peer}{self._clock.text(began)}"
-            f"{self._middle(line, logged_status(status, outcome), size, referer, agent)}"
-            f"{micros(span(read, entered))} app_us={micros(span(entered, left))} "
-            f"send_us={micros(span(left, sent))} thread={self._thread(thread)}"
-            f"{connection_part}{number} outcome={escaped(outcome)}"
+            f"{self._peer(each.connection.peer)}{self._clock.text(each.began)}"
+            f"{self._middle(each)}{micros(span(each.read, each.entered))} "
+            f"app_us={micros(span(each.entered, each.left))} "
+            f"send_us={micros(span(each.left, each.sent))} thread={self._thread(each.thread)}"
+            f"{each.connection.id} req={each.number} outcome={escaped(each.outcome)}"
         )
-        return f'{text} error="{escaped(error)}"\n' if error else f"{text}\n"
+        return f'{text} error="{escaped(each.error)}"\n' if each.error else f"{text}\n"
 
 
 def header_text(text: str | None) -> str:
     """Return a header field's value for a log; ``-`` if there was none."""
     return "-" if text is None else escaped(text)
-
-
-def introduce(connection: Any) -> tuple[str, str]:
-    """Return what ``combined`` says of a connection, and have the connection keep it."""
-    texts = f"{escaped(connection.peer)} - - [", f"{connection.id} req="
-    connection.log_texts = texts
-    return texts
 
 
 def quoted(text: str | None) -> str:
@@ -287,24 +285,28 @@ class JsonLines:
         self._text = Memory(quoted).recall
         self._request = Memory(request_members).recall
 
-    def __call__(self, records: Sequence[Record]) -> str:
-        """Return one line for each record."""
-        return "".join([self._line(record) for record in records])
+    def __call__(self, exchanges: Sequence[Exchange]) -> str:
+        """Return one line for each exchange."""
+        return "".join([self._line(each) for each in exchanges])
 
-    def _line(self, record: Record) -> str:
+    def _line(self, each: Exchange) -> str:
         # PERF: the plain version, a dict and json.dumps(), takes three to four times as long.
-        (outcome, error, line, status, size, received, referer, agent, request_id,
-         began, read, entered, left, sent, thread, connection, number) = record  # fmt: skip
-        text = self._text
+        text, get = self._text, each.variables.get
+        status = logged_status(each.status, each.outcome)
         return (
-            f'{{"time":"{self._moment(began or monotonic())}","client":{text(connection.peer)},'
-            f'{self._request(line)},"status":{logged_status(status, outcome) or "null"},'
-            f'"bytes":{size},"received":{received},"queue_ms":{millis(read, entered)},'
-            f'"app_ms":{millis(entered, left)},"send_ms":{millis(left, sent)},'
-            f'"total_ms":{millis(began, sent)},"request_id":{quoted(request_id)},'
-            f'"referer":{text(referer)},"user_agent":{text(agent)},"pid":{self._pid},'
-            f'"thread":{text(thread or None)},"connection":{connection.id},"request":{number},'
-            f'"outcome":{text(outcome)},"error":{quoted(error)}}}\n'
+            f'{{"time":"{self._moment(each.began or monotonic())}",'
+            f'"client":{text(each.connection.peer)},'
+            f'{self._request(each.line)},"status":{status or "null"},'
+            f'"bytes":{each.sent_bytes},"received":{each.received},'
+            f'"queue_ms":{millis(each.read, each.entered)},'
+            f'"app_ms":{millis(each.entered, each.left)},'
+            f'"send_ms":{millis(each.left, each.sent)},'
+            f'"total_ms":{millis(each.began, each.sent)},'
+            f'"request_id":{quoted(get("HTTP_X_REQUEST_ID"))},'
+            f'"referer":{text(get("HTTP_REFERER"))},"user_agent":{text(get("HTTP_USER_AGENT"))},'
+            f'"pid":{self._pid},"thread":{text(each.thread or None)},'
+            f'"connection":{each.connection.id},"request":{each.number},'
+            f'"outcome":{text(each.outcome)},"error":{quoted(each.error)}}}\n'
         )
 
     def _moment(self, mark: float) -> str:
@@ -341,20 +343,19 @@ class DevLines:
         self._request = Memory(short_request).recall
         self._thread = Memory(thread_text).recall
 
-    def __call__(self, records: Sequence[Record]) -> str:
-        """Return one line for each record."""
-        return "".join([self._line(record) for record in records])
+    def __call__(self, exchanges: Sequence[Exchange]) -> str:
+        """Return one line for each exchange."""
+        return "".join([self._line(each) for each in exchanges])
 
-    def _line(self, record: Record) -> str:
-        (outcome, error, line, status, _, _, _, _, _,
-         began, read, entered, _, sent, thread, connection, number) = record  # fmt: skip
-        wait = span(read, entered)
+    def _line(self, each: Exchange) -> str:
+        wait = span(each.read, each.entered)
         queue = f" queue {readable(wait)}" if wait and wait >= self.notable_wait else ""
+        outcome, error = each.outcome, each.error
         end = "" if outcome == "ok" and not error else failure(outcome, error)
         return (
-            f"{self._clock.text(began)} {self._status(logged_status(status, outcome))} "
-            f"{self._request(line)} {readable(span(began, sent))}{queue} "
-            f"[{self._thread(thread)} {connection.id}#{number}]{end}\n"
+            f"{self._clock.text(each.began)} {self._status(logged_status(each.status, outcome))} "
+            f"{self._request(each.line)} {readable(span(each.began, each.sent))}{queue} "
+            f"[{self._thread(each.thread)} {each.connection.id}#{each.number}]{end}\n"
         )
 
     def _status(self, status: int | None) -> str:

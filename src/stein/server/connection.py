@@ -116,7 +116,7 @@ class Connection(Channel):
         self.id = number
         self.peer = peer
         #: what the access log makes of id and peer
-        self.log_texts: tuple[str, str] | None = None
+        self.log_texts: tuple[Any, ...] | None = None  # what its last log line began with
         template["stein.disconnected"] = self.is_disconnected
         self._reader = RequestReader(engine.limits, template)
         self._interest = READ
@@ -410,7 +410,7 @@ class Connection(Channel):
             exchange.sent = exchange.left  # the outbox is empty, so it was sent by then
             if self.gone:
                 self._name_the_end(exchange)
-            self._observe(exchange)
+            call.worker.ended.append(exchange)
         if not exchange.persistent or self.gone:
             if leading:
                 self._begin_close()
@@ -465,13 +465,8 @@ class Connection(Channel):
             exchange.outcome = "stopped" if self.engine.stopped else "client_gone"
 
     def _observe(self, exchange: Exchange) -> None:
-        """Let an exchange be observed; an observer's fault is not the client's."""
-        if self.engine.observer is None:
-            return
-        try:
-            self.engine.observer(exchange)
-        except Exception:  # noqa: BLE001
-            self.engine.note_failed_observer(exchange)
+        if self.engine.observer is not None:
+            self.engine.observe([exchange])
 
     # -- leader: draining and closing ---------------------------------------------------------
 

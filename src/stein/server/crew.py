@@ -47,6 +47,7 @@ from stein.clock import monotonic
 from stein.server.deadlines import NEVER, Entry
 
 if TYPE_CHECKING:
+    from stein.http.exchange import Exchange
     from stein.server.call import Call
     from stein.server.connection import Connection
     from stein.server.engine import Engine
@@ -67,11 +68,13 @@ _RECENT: Final = 0.1  # seconds for which an inline call shows that there is fas
 class Worker:
     """One thread of the crew."""
 
-    __slots__ = ("has_seat", "inbox", "leads", "name", "task", "thread", "wake")
+    __slots__ = ("ended", "has_seat", "inbox", "leads", "name", "task", "thread", "wake")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.has_seat = False
+        #: exchanges that this thread has ended and nobody has observed yet
+        self.ended: list[Exchange] = []
         self.leads = False  #: still, after a call that ended a turn
         #: suspended calls of this thread that can go on; guarded by the crew's lock
         self.inbox: deque[Call] = deque()
@@ -212,6 +215,17 @@ class Crew:
             exchange = call.exchange
             self._judge(exchange.line.path, exchange.left - exchange.entered)
         call.connection.after_call(call, False)
+        if worker.ended:
+            self._observe_ended(worker)
+
+    def _observe_ended(self, worker: Worker) -> None:
+        """Let the exchanges be observed that a thread has ended.
+
+        PERF: once a turn and not once a call; whoever formats many lines in a row has the
+        processor's caches for itself (bench: access-log).
+        """
+        ended, worker.ended = worker.ended, []
+        self._engine.observe(ended)
 
     def _next(self, worker: Worker) -> None:
         """Find the next task of a thread; park it until there is one."""
@@ -293,8 +307,12 @@ class Crew:
 
     def _lead(self, worker: Worker) -> None:
         """Poll and dispatch until the lead has gone to another thread, or the crew stops."""
-        while not self._stopping and self._turn(worker):
-            pass
+        while not self._stopping:
+            leads = self._turn(worker)
+            if worker.ended:
+                self._observe_ended(worker)
+            if not leads:
+                return
 
     def _turn(self, worker: Worker) -> bool:
         """Poll once and dispatch what came; false if the lead has gone to another thread."""

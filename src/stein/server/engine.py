@@ -25,7 +25,7 @@ from stein.server.tls import TLSSocket
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from stein.http.exchange import Exchange
     from stein.server.settings import Settings
@@ -48,7 +48,8 @@ class Engine:
     :param settings: frozen.
     :param listeners: listening sockets; the engine closes them.
     :param context: for TLS, or ``None``.
-    :param observer: called with each exchange that has ended, by whichever thread ended it.
+    :param observer: called with the exchanges that a thread has ended since it last called;
+        nothing of the list may be kept.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Engine:
         settings: Settings,
         listeners: list[socket.socket],
         context: ssl.SSLContext | None,
-        observer: Callable[[Exchange], None] | None,
+        observer: Callable[[Sequence[Exchange]], None] | None,
     ) -> None:
         # for the life of the engine
         self.application = application
@@ -107,6 +108,15 @@ class Engine:
         :param graceful: seconds that running requests may take; 0: none.
         """
         self.post(lambda: self._stop(graceful))
+
+    def observe(self, exchanges: Sequence[Exchange]) -> None:
+        """Let exchanges be observed; a fault of the observer's is no client's concern."""
+        if self.observer is None:
+            return
+        try:
+            self.observer(exchanges)
+        except Exception:
+            logger.exception("the observer failed on %r", exchanges)
 
     # -- the leader ---------------------------------------------------------------------------
 
@@ -177,10 +187,6 @@ class Engine:
     def note_failed_handshake(self, connection: Connection, error: OSError) -> None:
         """TLS could not be agreed on: the client's affair, but worth a line for the curious."""
         logger.debug("TLS handshake with %s failed: %s", connection.peer, error)
-
-    def note_failed_observer(self, exchange: Exchange) -> None:
-        """An observer raised: worth a traceback, but no concern of the client's."""
-        logger.error("the observer failed on %r", exchange, exc_info=True)  # noqa: LOG014 - called in one
 
     def contain(self, source: Any) -> None:
         """An event handler raised, which none should: lose its connection, not the server."""

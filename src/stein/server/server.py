@@ -12,7 +12,7 @@ from stein.server.settings import Settings
 from stein.server.tls import make_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from stein.http.exchange import Exchange
@@ -36,7 +36,8 @@ class Server:
     :param application: the WSGI application (PEP 3333).
     :param settings: what it is told; the defaults if not given.
     :param port: listen on 127.0.0.1 at this port instead of on ``settings.bind``; 0: a free one.
-    :param observer: called with each exchange that has ended.
+    :param observer: called with the exchanges that have ended, one or a few at a time, by the
+        thread that ended them.
     :raises ConfigurationError: for settings that cannot work.
     """
 
@@ -46,7 +47,7 @@ class Server:
         settings: Settings | None = None,
         *,
         port: int | None = None,
-        observer: Callable[[Exchange], None] | None = None,
+        observer: Callable[[Sequence[Exchange]], None] | None = None,
     ) -> None:
         self.application = application
         self.settings = settings or Settings()

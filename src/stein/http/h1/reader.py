@@ -196,6 +196,7 @@ class RequestReader:
         known = self._last_variables
         if known is not None:
             self.exchange = exchange = Exchange(line, known.copy())
+            exchange.fields = self._last_fields
             return exchange
         exchange = self._read_head(data)
         if (
