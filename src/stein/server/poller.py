@@ -209,7 +209,7 @@ class Waker:
                 self._ends[1].send(b"\0")
             else:
                 os.eventfd_write(self._eventfd, 1)
-        except BlockingIOError:  # full of wake-ups already
+        except OSError:  # full of wake-ups already, or closed in between
             return
 
     def on_event(self, _events: int) -> None:

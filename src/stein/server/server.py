@@ -56,7 +56,12 @@ class Server:
         self._context = make_context(self.settings)
         self._engine: Engine | None = None
         self._serving = False
-        self._stop_wanted: float | None = None  # before start() had made the engine
+        self._closing = threading.Lock()  # guards _closed, as several threads may stop
+        self._closed = False
+        # Guards the beginning of the engine's life.  Reentrant, as a signal handler that stops the
+        # server may interrupt the very thread that starts it.
+        self._beginning = threading.RLock()
+        self._stop_wanted: float | None = None  # before there was an engine
         self._alone: threading.Thread | None = None
         #: every address as a text: ``http://127.0.0.1:5000``, ``unix:/run/app.sock``
         self.addresses: list[str] = []
@@ -86,12 +91,12 @@ class Server:
             if isinstance(name, tuple):
                 self.host, self.port = name[:2]
                 break
-        self._engine = Engine(
-            self.application, self.settings, listeners, self._context, self._observer
-        )
-        if self._stop_wanted is not None:
-            self._engine.request_stop(self._stop_wanted)
-        self._engine.crew.start()
+        engine = Engine(self.application, self.settings, listeners, self._context, self._observer)
+        with self._beginning:
+            self._engine = engine
+            if self._stop_wanted is not None:
+                engine.request_stop(self._stop_wanted)
+        engine.crew.start()
 
     def serve(self) -> None:
         """Serve until the server is stopped.
@@ -122,6 +127,7 @@ class Server:
 
     def run(self) -> None:
         """:meth:`start` and :meth:`serve`."""
+        self._serving = True  # already now, for whoever stops it at once
         self.start()
         self.serve()
 
@@ -132,23 +138,24 @@ class Server:
         """
         if graceful is None:
             graceful = self.settings.graceful_timeout
-        if self._engine is None:
-            self._stop_wanted = graceful
-        else:
-            self._engine.request_stop(graceful)
+        with self._beginning:
+            if self._engine is None:
+                self._stop_wanted = graceful
+            else:
+                self._engine.request_stop(graceful)
 
     def stop(self, graceful: float | None = None) -> None:
         """Stop, and return when the server has stopped.  Any thread but those of the crew.
 
         :param graceful: as in :meth:`request_stop`.
         """
+        self.request_stop(graceful)
         engine = self._engine
-        if engine is None:
+        if engine is None:  # it will stop as soon as it has started
             return
         if self.settings.threads == 1 and not self._serving:
-            engine.close()
+            self._close(engine)
             return
-        self.request_stop(graceful)
         engine.crew.ended.wait()
         if self._alone is not None:
             self._alone.join()
@@ -163,11 +170,15 @@ class Server:
 
     def _close(self, engine: Engine) -> None:
         engine.crew.join(_JOIN)
-        engine.close()
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                engine.close()
 
     def __enter__(self) -> Self:
         self.start()
         if self.settings.threads == 1:
+            self._serving = True  # already now, for whoever stops it at once
             self._alone = threading.Thread(target=self.serve, name="stein-1", daemon=True)
             self._alone.start()
         return self
