@@ -32,8 +32,8 @@ FLASK = "flask_app:app"
 THREADS = 16
 SLEEP_SECONDS = 0.020
 IDEAL = THREADS / SLEEP_SECONDS
-# Below two seconds the requests in flight at the end are too large a part of the count.
-BLOCKING_SECONDS = 2
+# The requests in flight at the beginning and the end are too large a part of a shorter count.
+BLOCKING_SECONDS = 6
 MIX_RATE = 4000
 MIX_TOLERATED = 0.01
 TRANSFER_SECONDS = 60.0

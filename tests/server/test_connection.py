@@ -735,3 +735,25 @@ def test_without_descriptors_it_pauses_and_recovers(threads: int) -> None:
     assert result.stdout.endswith("recovered\n"), result.stdout + result.stderr
     assert "cannot accept: Too many open files; trying again shortly" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_a_client_that_leaves_the_queue_is_observed_and_not_served() -> None:
+    gate = Gate()
+    seen: list[Exchange] = []
+    with serving(gate, seen.extend, threads=2) as server, ExitStack() as stack:
+        engine = engine_of(server)
+        served = [stack.enter_context(Client.to(server)) for _ in range(2)]
+        for client in served:
+            client.send(request("/served"))
+            gate.wait_entered()
+        leaver = stack.enter_context(Client.to(server))
+        leaver.send(request("/left"))
+        until(lambda: engine.crew.saturated)
+        leaver.reset()
+        until(lambda: any(each.gone for each in list(engine.connections.values())))
+        gate.go.set()
+        assert [client.answer().status for client in served] == [200, 200]
+        until(lambda: len(seen) == 3)
+    ends = {each.line.target: (each.outcome, each.status) for each in seen}
+    assert ends == {"/served": ("ok", 200), "/left": ("client_gone", 0)}
+    assert not gate.entered.acquire(blocking=False)

@@ -131,8 +131,10 @@ class Call:
         """Give up a call that was never begun."""
         self._body.close()
 
-    def skip(self) -> None:
+    def skip(self, worker: Any) -> None:
         """Do not call the application, since nobody would read the answer any more."""
+        self.worker = worker
+        self.exchange.thread = worker.name
         self.exchange.entered = self.exchange.left = monotonic()
         self._fail(Disconnected(400, "the client went away before its turn"))
         self._close()

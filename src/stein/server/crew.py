@@ -157,7 +157,7 @@ class Crew:
         self._free_seats = 0
         self._lead(worker)
         while worker.inbox:  # calls suspended at the end of a stop
-            worker.inbox.popleft().resume()
+            self._run(worker, worker.inbox.popleft())
         self.ended.set()
 
     def stop(self) -> None:
@@ -209,12 +209,16 @@ class Crew:
         if call.suspended:
             call.resume()
         elif call.connection.gone:  # while the call waited for a seat
-            call.skip()
+            call.skip(worker)
         else:
             call.run(worker)
             exchange = call.exchange
             self._judge(exchange.line.path, exchange.left - exchange.entered)
-        call.connection.after_call(call, False)
+        try:
+            call.connection.after_call(call, False)
+        except Exception:
+            logger.exception("internal error after a call on %r", call.connection)
+            self._engine.post(call.connection.close)
         if worker.ended:
             self._observe_ended(worker)
 
@@ -308,7 +312,12 @@ class Crew:
     def _lead(self, worker: Worker) -> None:
         """Poll and dispatch until the lead has gone to another thread, or the crew stops."""
         while not self._stopping:
-            leads = self._turn(worker)
+            worker.leads = True
+            try:
+                leads = self._turn(worker)
+            except Exception:  # the others go on, whatever it was
+                logger.exception("internal error in a turn of the engine")
+                leads = worker.leads
             if worker.ended:
                 self._observe_ended(worker)
             if not leads:
@@ -368,7 +377,7 @@ class Crew:
             self._token.pop()
             leading = True
         except IndexError:
-            leading = False
+            leading = worker.leads = False
         call.connection.after_call(call, leading)
         took = exchange.left - exchange.entered
         if took < SLOW and leading:
@@ -387,7 +396,7 @@ class Crew:
             if not self._alone:
                 self._lay_token()
             call.resume()
-            leading = self._alone or self._take_token()
+            leading = worker.leads = self._alone or self._take_token()
             call.connection.after_call(call, leading)
             if not leading:
                 return False

@@ -68,6 +68,7 @@ class Engine:
         self.tls = context
         self.tail = Tail(settings.server_header, wall)
         self.keep_alive = settings.keep_alive
+        self.body_buffer = settings.body_buffer
         self.last_number = settings.limit_connection_requests
         self.health = self._health_paths()
         self.deadlines = Deadlines()
@@ -132,11 +133,18 @@ class Engine:
         events = self.poller.poll(timeout)
         self.now = now = monotonic()
         if self.deadlines.next() <= now:
-            self.deadlines.expire(now)
+            self._do(lambda: self.deadlines.expire(now))
         posted = self._posted
         while posted:
-            posted.popleft()()
+            self._do(posted.popleft())
         return events
+
+    def _do(self, action: Callable[[], object]) -> None:
+        """Do something for one connection; its failure is not to cost the others this turn."""
+        try:
+            action()
+        except Exception:
+            logger.exception("internal error in %r", action)
 
     def admit(self, sock: socket.socket, address: Any, template: dict[str, Any]) -> None:
         """Make a connection of an accepted socket."""

@@ -66,10 +66,11 @@ def _require_chunked(coding: str) -> None:
 
 def apply_persistence(exchange: Exchange) -> None:
     """Decide whether the connection may go on after this exchange (RFC 9112 9.3)."""
-    options = {
-        option.strip(" \t").lower()
-        for option in exchange.variables.get("HTTP_CONNECTION", "").split(",")
-    }
+    field = exchange.variables.get("HTTP_CONNECTION")
+    if field is None:
+        exchange.persistent = exchange.line.protocol != "HTTP/1.0"
+        return
+    options = {option.strip(" \t").lower() for option in field.split(",")}
     if "close" in options:
         exchange.persistent = False
     elif exchange.line.protocol == "HTTP/1.0":
