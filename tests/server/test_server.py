@@ -290,14 +290,18 @@ def test_waiting_calls_are_refused_at_the_deadline(caplog: pytest.LogCaptureFixt
 
 
 PROGRAM = """
-import sys
+import sys, threading, time
 from stein.server import Server, Settings
 def app(environ, start_response):
     start_response("200 OK", [("Content-Length", "2")])
     return [b"ok"]
 server = Server(app, Settings(threads=int(sys.argv[1]), bind=("unix:" + sys.argv[2],)))
+def ready():
+    while not server._serving:  # Ctrl-C before that is the program's own affair
+        time.sleep(0.001)
+    print("ready", flush=True)
+threading.Thread(target=ready).start()
 server.start()
-print("ready", flush=True)
 server.serve()
 """
 

@@ -104,8 +104,8 @@ class Server:
         With ``threads=1`` the calling thread is the one that does everything.
         """
         engine = self._started()
-        self._serving = True
         try:
+            self._serving = True
             if self.settings.threads == 1:
                 engine.crew.work_alone()
             else:
