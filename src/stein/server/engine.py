@@ -208,12 +208,12 @@ class Engine:
         """Stop accepting, let running requests finish, then stop.  A second call cuts short."""
         if self.stopped:
             return
-        if not self.draining:
-            self.draining = True
-            for listener in self.listeners:
-                listener.close()
+        self.draining = True
+        # First the connections: whoever sees the door closed can rely on the answers' saying so.
         for connection in list(self.connections.values()):
             connection.stop()
+        for listener in self.listeners:
+            listener.close()
         self.deadlines.forget(self._stop_deadline)
         self._stop_deadline.deadline = self.now + graceful
         self.deadlines.watch(self._stop_deadline)
