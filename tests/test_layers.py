@@ -304,7 +304,7 @@ def test_no_file_names_a_place_on_somebodys_machine() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["/home/anna/stein/x", "cd /work/main", "https://mirror.example/pypi/simple", "C:\\Users\\a"],
+    ["/home/anna/stein/x", "cd /opt/stein", "https://mirror.example/pypi/simple", "C:\\Users\\a"],
 )
 def test_a_place_would_be_seen(line: str) -> None:
     assert PLACES.search(line)
