@@ -13,7 +13,7 @@ ARGS ?=
 PY := $(VENV)/bin/python
 PIP ?= $(PY) -m pip
 INSTALL := $(PIP) install --quiet --disable-pip-version-check
-LOCKS := dev fuzz browser docs
+LOCKS := dev fuzz browser docs upstream
 UV ?= $(shell command -v uv || echo $(VENV)/bin/uv)
 
 # Stamps: empty files whose age says whether the step behind them is still done.
@@ -21,11 +21,11 @@ VENV_MADE := $(VENV)/.made
 PACKAGE := $(VENV)/.package
 DEV := $(VENV)/.dev
 
-.PHONY: help run test check format bench fuzz browser docs lock clean
+.PHONY: help run test check format bench fuzz upstream-werkzeug browser docs lock clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | \
-	  while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | \
+	  while IFS='|' read -r name text; do printf '%-24s %s\n' "$$name" "$$text"; done
 
 run: $(PACKAGE) ## start the guestbook on PORT (5000) and show it in the browser, if there is one
 	@$(PY) examples/browse.py "http://127.0.0.1:$(PORT)/" & \
@@ -53,9 +53,13 @@ format: $(DEV) ## put the code into shape and mend what ruff can mend
 
 bench: $(DEV) ## compare with other servers on this machine
 	$(PY) bench/run.py $(ARGS)
+	$(PY) bench/toolkit.py --no-install
 
 fuzz: $(VENV)/.fuzz ## feed the request reader random bytes for FUZZ_SECONDS (600)
 	$(PY) tests/fuzz/fuzz_reader.py -max_total_time=$(FUZZ_SECONDS) $(ARGS)
+
+upstream-werkzeug: $(VENV)/.upstream ## run Werkzeug's own tests through the drop-in
+	$(PY) tests/upstream/run.py werkzeug $(ARGS)
 
 browser: $(VENV)/.browser ## install what the browser test needs, except the browser
 
@@ -118,6 +122,6 @@ $(DEV): $(VENV_MADE) requirements/dev.txt pyproject.toml
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@ $(PACKAGE)
 
-$(VENV)/.fuzz $(VENV)/.browser $(VENV)/.docs: $(VENV)/.%: $(DEV) requirements/%.txt
+$(VENV)/.fuzz $(VENV)/.browser $(VENV)/.docs $(VENV)/.upstream: $(VENV)/.%: $(DEV) requirements/%.txt
 	$(INSTALL) --require-hashes --requirement requirements/$*.txt
 	@touch $@

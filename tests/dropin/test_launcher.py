@@ -1,0 +1,110 @@
+"""``python -m stein.dropin``, as a process: what a program sees must be what python shows it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHOW = """\
+import sys, json
+import werkzeug.utils
+spec = __spec__ and __spec__.name
+print(json.dumps([__name__, sys.argv, sys.path[0], __package__, globals().get("__file__"), spec]))
+"""
+
+
+def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stein.dropin", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=30, check=False, cwd=folder
+    )
+
+
+def shown(done: subprocess.CompletedProcess[str]) -> list[object]:
+    import json
+
+    assert done.returncode == 0, done.stderr
+    found: list[object] = json.loads(done.stdout)
+    return found
+
+
+def test_a_script_sees_its_folder_and_its_arguments(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "show.py").write_text(SHOW)
+    done = run("inner/show.py", "-x", "1", folder=tmp_path)
+    folder = str(tmp_path.resolve() / "inner")
+    argv = ["inner/show.py", "-x", "1"]
+    assert shown(done) == ["__main__", argv, folder, None, "inner/show.py", None]
+
+
+def test_a_module_sees_the_working_folder_and_its_spec(tmp_path: Path) -> None:
+    (tmp_path / "show.py").write_text(SHOW)
+    file = str(tmp_path.resolve() / "show.py")
+    done = run("-m", "show", "a", folder=tmp_path)
+    assert shown(done) == ["__main__", [file, "a"], str(tmp_path.resolve()), "", file, "show"]
+
+
+def test_a_package_runs_its_main_module(tmp_path: Path) -> None:
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "__init__.py").touch()
+    (tmp_path / "pack" / "__main__.py").write_text(SHOW)
+    file = str(tmp_path.resolve() / "pack" / "__main__.py")
+    done = run("-m", "pack", folder=tmp_path)
+    assert shown(done) == [
+        "__main__", [file], str(tmp_path.resolve()), "pack", file, "pack.__main__",
+    ]  # fmt: skip
+
+
+def test_code_sees_what_python_gives_to_code(tmp_path: Path) -> None:
+    done = run("-c", SHOW, "a", folder=tmp_path)
+    assert shown(done) == ["__main__", ["-c", "a"], "", None, None, None]
+
+
+def test_the_program_decides_the_exit_status(tmp_path: Path) -> None:
+    assert run("-c", "raise SystemExit(7)", folder=tmp_path).returncode == 7
+    failed = run("-c", "1/0", folder=tmp_path)
+    assert failed.returncode == 1
+    assert "ZeroDivisionError" in failed.stderr
+
+
+def test_functions_of_main_outlive_the_end_of_its_code(tmp_path: Path) -> None:
+    code = "import atexit\nword = 'bye'\natexit.register(lambda: print(word))"
+    assert run("-c", code, folder=tmp_path).stdout == "bye\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["missing.py"], "cannot read 'missing.py': No such file"),
+        (["."], "'.' is a folder"),
+        (["-m", "missing_module"], "no module 'missing_module'"),
+        (["-m", "missing_module.sub"], "no module 'missing_module.sub'"),
+        (["-m", "sys"], "'sys'"),
+        (["-m", "empty"], "'empty.__main__'|'empty'"),
+        (["-m"], "-m needs an argument"),
+        (["-c"], "-c needs an argument"),
+        (["--nothing"], "no option '--nothing'"),
+    ],
+)
+def test_what_cannot_run_is_said_in_one_line(
+    arguments: list[str], words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "__init__.py").touch()
+    done = run(*arguments, folder=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert any(word in done.stderr for word in words.split("|")), done.stderr
+
+
+def test_help_tells_the_three_ways(tmp_path: Path) -> None:
+    done = run("--help", folder=tmp_path)
+    assert done.returncode == 0
+    assert all(way in done.stdout for way in ("SCRIPT", "-m MODULE", "-c CODE"))
+    assert run(folder=tmp_path).stdout == done.stdout

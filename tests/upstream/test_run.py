@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.upstream import run
+from tests.upstream.run import CannotRun, Expectation, judge, outcomes
+
+REPORT = """\
+<testsuites><testsuite name="pytest">
+<testcase file="tests/test_a.py" classname="tests.test_a" name="test_plain[x-1]" />
+<testcase file="tests/test_a.py" classname="tests.test_a.TestBox" name="test_in">
+  <failure message="no" /></testcase>
+<testcase file="tests/sub/test_b.py" classname="tests.sub.test_b" name="test_set_up">
+  <error message="no" /></testcase>
+<testcase file="tests/test_a.py" classname="tests.test_a" name="test_left">
+  <skipped message="no" /></testcase>
+</testsuite></testsuites>
+"""
+FOUND = {
+    "tests/test_a.py::test_plain[x-1]": "passed",
+    "tests/test_a.py::TestBox::test_in": "failed",
+    "tests/sub/test_b.py::test_set_up": "failed",
+    "tests/test_a.py::test_left": "skipped",
+}
+MANY = {f"tests/test_a.py::test_{number}": "passed" for number in range(99)}
+
+
+def test_a_report_gives_the_names_that_pytest_shows() -> None:
+    assert outcomes(ET.parse(io.StringIO(REPORT))) == FOUND  # noqa: S314 - written above
+
+
+def test_all_passed_is_well() -> None:
+    assert judge("x", MANY, Expectation((), {})) == 0
+
+
+def test_a_failure_that_is_listed_is_well() -> None:
+    assert judge("x", {**MANY, "t": "failed"}, Expectation((), {"t": "on purpose"})) == 0
+
+
+@pytest.mark.parametrize(
+    ("found", "differs", "said"),
+    [
+        ({**MANY, "t": "failed"}, {}, "fails and is not on the list: t"),
+        ({**MANY, "t": "passed"}, {"t": "why"}, "but is passed: t"),
+        (MANY, {"t": "why"}, "but is not there: t"),
+        ({**MANY, "t": "skipped"}, {"t": "why"}, "but is skipped: t"),
+        ({"a": "failed", "b": "passed"}, {"a": "why"}, "fewer than 97% pass"),
+        ({}, {}, "fewer than 97% pass"),
+    ],
+)
+def test_what_is_not_as_listed_fails_the_run(
+    found: dict[str, str], differs: dict[str, str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judge("x", found, Expectation((), differs)) == 1
+    assert said in capsys.readouterr().out
+
+
+def test_an_entry_needs_a_reason_and_stands_once(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text('[[differs]]\ntests = ["a", "b"]\nreason = "so"\n')
+    assert Expectation.read(file).differs == {"a": "so", "b": "so"}
+    file.write_text('[[differs]]\ntests = ["a"]\nreason = " "\n')
+    with pytest.raises(CannotRun, match="a needs one reason"):
+        Expectation.read(file)
+    file.write_text('[[differs]]\ntests = ["a", "a"]\nreason = "so"\n')
+    with pytest.raises(CannotRun, match="a needs one reason"):
+        Expectation.read(file)
+
+
+def test_the_real_project_installed_would_prove_nothing() -> None:
+    run.refuse_installed("werkzeug")
+    with pytest.raises(CannotRun, match="pytest is installed in"):
+        run.refuse_installed("pytest")
+
+
+def test_the_sources_are_pinned_by_version_and_hash() -> None:
+    lines = (Path(run.__file__).parent / "sources.txt").read_text().splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert pins
+    assert all("==" in pin and " --hash=sha256:" in pin for pin in pins)
