@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
 PORT ?= 5000
+FUZZ ?= reader words multipart
 FUZZ_SECONDS ?= 600
 ARGS ?=
 
@@ -55,8 +56,10 @@ bench: $(DEV) ## compare with other servers on this machine
 	$(PY) bench/run.py $(ARGS)
 	$(PY) bench/toolkit.py --no-install
 
-fuzz: $(VENV)/.fuzz ## feed the request reader random bytes for FUZZ_SECONDS (600)
-	$(PY) tests/fuzz/fuzz_reader.py -max_total_time=$(FUZZ_SECONDS) $(ARGS)
+fuzz: $(VENV)/.fuzz ## feed each parser random bytes for FUZZ_SECONDS (600); FUZZ=words is one
+	for parser in $(FUZZ); do \
+	  $(PY) tests/fuzz/fuzz_$$parser.py -max_total_time=$(FUZZ_SECONDS) $(ARGS) || exit 1; \
+	done
 
 upstream-werkzeug: $(VENV)/.upstream ## run Werkzeug's own tests through the drop-in
 	$(PY) tests/upstream/run.py werkzeug $(ARGS)

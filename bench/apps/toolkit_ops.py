@@ -98,7 +98,8 @@ def request_varied():
             PATH_INFO=f"/list/{number}",
             QUERY_STRING=f"page={number}&sort=name&q=k%C3%BChl+{number}",
             HTTP_COOKIE=f"session={number}.aBcDeF.0123456789abcdefghijkl; theme=dark; id={number}",
-            HTTP_ACCEPT=f"text/html,application/xml;q=0.{number},*/*;q=0.5",
+            # a client's Accept is that of its kind
+            HTTP_ACCEPT=f"text/html,application/xml;q=0.{number % 16 + 10},*/*;q=0.5",
         )
         for number in range(100_000, 100_000 + 4 * KINDS)
     )

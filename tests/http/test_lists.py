@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from unittest import mock
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from stein.http import lists
 from stein.http.lists import (
     dump_list,
     dump_pairs,
@@ -185,3 +189,18 @@ def test_directives_of_a_policy() -> None:
         ("img-src", "* data:"),
         ("a", "b"),
     ]
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [*'a/*;q=01.5, \t"\\Q*é', "text/html", ";q=", "q=0.5", "; q=1.0", "level=1"]
+        ),
+        max_size=12,
+    )
+)
+def test_a_member_in_the_common_form_is_read_as_any_other(parts: list[str]) -> None:
+    member = "".join(parts)
+    with mock.patch.object(lists, "_WEIGHTED", re.compile(r"(?!)")):
+        carefully = lists._qualities(member)
+    assert lists._qualities(member) == carefully

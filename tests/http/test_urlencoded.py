@@ -117,7 +117,7 @@ def test_any_bytes_give_pairs_or_a_value_error(data: bytes) -> None:
 
 def test_as_many_bytes_as_allowed_and_not_one_more() -> None:
     assert decode([b"a=12", b"34"], max_size=6) == [("a", "1234")]
-    with pytest.raises(Overrun, match=r"more than 6 bytes \(setting: max_form_memory_size\)"):
+    with pytest.raises(Overrun, match=r"more than 6 bytes \(setting: max_urlencoded_size\)"):
         decode([b"a=12", b"345"], max_size=6)
 
 

@@ -32,6 +32,8 @@ _LONGEST_REMEMBERED: Final = 512
 
 # RFC 9110 12.4.2 wants at most three decimals; who sends more of them means no harm.
 _QVALUE: Final = re.compile(r"[01](?:\.[0-9]*)?")
+# A member as clients write it: no parameter but a plain q, nothing quoted.
+_WEIGHTED: Final = re.compile(r"([\w!#$&'*+.^`|~/-]+);[ \t]*q=([01](?:\.[0-9]*)?)", re.ASCII)
 
 
 def split_list(value: str) -> list[str]:
@@ -118,6 +120,12 @@ def _qualities(value: str) -> tuple[tuple[str, float], ...]:
     for member in split_list(value):
         if ";" not in member:
             found.append((member, 1))
+            continue
+        # PERF: the plain version takes each member apart with parse_options(), 2 us (bench:
+        # request-varied).
+        weighted = _WEIGHTED.fullmatch(member)
+        if weighted is not None and (number := float(weighted[2])) <= 1:
+            found.append((weighted[1], number))
             continue
         item, options = parse_options(member)
         quality = options.pop("q", None)

@@ -361,8 +361,10 @@ class Decoder:
         try:
             return data.decode()
         except UnicodeDecodeError as error:
+            # Where in ``data`` depends on how the bytes were cut; which byte does not.
             raise MultipartError(
-                f"the headers of part {self._parts} are not UTF-8 (RFC 7578 5.1): {error}"
+                f"the headers of part {self._parts} are not UTF-8 (RFC 7578 5.1): "
+                f"{error.object[error.start : error.end]!r}, {error.reason}"
             ) from None
 
 

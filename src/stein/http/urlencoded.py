@@ -131,7 +131,7 @@ class Decoder:
         """
         self._size += len(data)
         if self._max_size is not None and self._size > self._max_size:
-            raise Overrun(f"the form has more than {self._max_size} bytes", "max_form_memory_size")
+            raise Overrun(f"the form has more than {self._max_size} bytes", "max_urlencoded_size")
         # Counted before anything is split or made of them.
         self._fields += data.count(b"&")
         if self._max_fields is not None and self._fields > self._max_fields:
