@@ -1,0 +1,1 @@
+"""Forms: url-encoded and multipart bodies into fields and files."""
