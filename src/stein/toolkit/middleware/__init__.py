@@ -1,0 +1,1 @@
+"""WSGI middleware: applications that wrap an application, one module each."""
