@@ -22,7 +22,7 @@ VENV_MADE := $(VENV)/.made
 PACKAGE := $(VENV)/.package
 DEV := $(VENV)/.dev
 
-.PHONY: help run test check format bench fuzz upstream-werkzeug browser docs lock clean
+.PHONY: help run test check format bench fuzz upstream-ready upstream-werkzeug browser docs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -61,7 +61,9 @@ fuzz: $(VENV)/.fuzz ## feed each parser random bytes for FUZZ_SECONDS (600); FUZ
 	  $(PY) tests/fuzz/fuzz_$$parser.py -max_total_time=$(FUZZ_SECONDS) $(ARGS) || exit 1; \
 	done
 
-upstream-werkzeug: $(VENV)/.upstream ## run Werkzeug's own tests through the drop-in
+upstream-ready: $(VENV)/.upstream
+
+upstream-werkzeug: upstream-ready ## run Werkzeug's own tests through the drop-in
 	$(PY) tests/upstream/run.py werkzeug $(ARGS)
 
 browser: $(VENV)/.browser ## install what the browser test needs, except the browser

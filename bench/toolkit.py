@@ -69,8 +69,17 @@ IMPORTS = {
 
 def run(command: Sequence[str | Path]) -> str:
     """What a command prints; its failure is an error that shows its last line."""
+    # Both libraries are imported from their caches, as they are where they are installed.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            env=environment,
+        )
     except subprocess.TimeoutExpired as error:
         raise BenchError(f"no end after {SECONDS} s") from error
     if done.returncode:
