@@ -10,7 +10,15 @@ from stein.toolkit.exceptions import ClientDisconnected, RequestEntityTooLarge
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LimitedStream"]
+__all__ = ["LimitedStream", "too_large"]
+
+
+def too_large(limit: int) -> RequestEntityTooLarge:
+    """The 413 for a body that is over the limit, which it names."""
+    return RequestEntityTooLarge(
+        f"The request body has more than {limit} bytes (setting: max_content_length)."
+    )
+
 
 #: how much is read at a time when all of a stream is wanted, in bytes
 _BLOCK: Final = 64 * 1024
@@ -49,7 +57,7 @@ class LimitedStream(io.RawIOBase):
         :raises RequestEntityTooLarge: the limit is a maximum.
         """
         if self._is_max:
-            raise RequestEntityTooLarge
+            raise too_large(self.limit)
 
     def on_disconnect(self, error: Exception | None = None) -> None:
         """Hook: the stream came to its end before the limit, or could not be read.

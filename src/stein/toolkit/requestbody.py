@@ -8,12 +8,12 @@ from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, cast, overload
 
 from stein.toolkit.datastructures.multidict import CombinedMultiDict, MultiDict
-from stein.toolkit.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from stein.toolkit.exceptions import BadRequest, UnsupportedMediaType
 from stein.toolkit.forms.parser import FormDataParser, default_stream_factory
 from stein.toolkit.late import LateModule
 from stein.toolkit.properties import cached_property, environ_property
 from stein.toolkit.sansio.request import Request as PureRequest
-from stein.toolkit.wsgi import get_content_length, get_input_stream
+from stein.toolkit.wsgi import get_input_stream
 
 if TYPE_CHECKING:
     from stein.toolkit.datastructures.file_storage import FileStorage
@@ -67,14 +67,7 @@ class RequestBody(PureRequest):
                 "the body of this request must not be read here, since the request was made with "
                 "shallow=True; leave that out, or read it in the application behind"
             )
-        most = self.max_content_length
-        try:
-            return get_input_stream(self.environ, max_content_length=most)
-        except RequestEntityTooLarge:
-            length = get_content_length(self.environ)
-            raise RequestEntityTooLarge(
-                f"The body has {length} bytes; max_content_length allows {most}."
-            ) from None
+        return get_input_stream(self.environ, max_content_length=self.max_content_length)
 
     @cached_property
     def data(self) -> bytes:

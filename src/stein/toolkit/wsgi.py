@@ -6,8 +6,7 @@ import io
 from functools import update_wrapper
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from stein.toolkit.exceptions import RequestEntityTooLarge
-from stein.toolkit.limitedstream import LimitedStream
+from stein.toolkit.limitedstream import LimitedStream, too_large
 from stein.toolkit.sansio import hosts
 from stein.toolkit.sansio.hosts import host_is_trusted
 
@@ -148,7 +147,7 @@ def get_input_stream(
     stream: IO[bytes] = environ["wsgi.input"]
     length = get_content_length(environ)
     if length is not None and max_content_length is not None and length > max_content_length:
-        raise RequestEntityTooLarge
+        raise too_large(max_content_length)
     if environ.get("wsgi.input_terminated"):
         if max_content_length is None:
             return stream
