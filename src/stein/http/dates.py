@@ -58,9 +58,10 @@ def _to_utc(moment: datetime) -> datetime:
 
 
 # The three formats of RFC 9110 5.6.7 in one, and what mail has besides (RFC 5322): no weekday, no
-# seconds, other zones.  Between the parts one or more blanks, or the hyphens of RFC 850.
+# seconds, other zones.  Between the parts one or more blanks, or the hyphens of RFC 850.  What ends
+# with a comma counts as a weekday, as with Python's email: Flask's tests read `expires=Sat, ...`.
 _DATE: Final = re.compile(
-    r"(?:[A-Za-z]{3,9},?[ \t]+|,)?"
+    r"(?:[^ \t,]*,[ \t]*|[A-Za-z]{3,9}[ \t]+)?"
     r"([0-9]{1,2})[ \t\-]+([A-Za-z]{3})[a-z]{0,6}[ \t\-]+([0-9]{2}|[0-9]{4})[ \t]+"
     r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?:[ \t]+([A-Za-z]{1,3}|[+\-][0-9]{4}))?"
 )
