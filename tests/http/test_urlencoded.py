@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stein.http import urlencoded
 from stein.http.overrun import Overrun
-from stein.http.urlencoded import Decoder, parse_pairs, unquote_plus
+from stein.http.urlencoded import Decoder, group_body, parse_pairs, unquote_plus
 
 PIECES = st.sampled_from(
     ["a", "é", "&", "=", "+", "%", "%4", "%41", "%C3%A9", "%c3", "%ff", "%26", "%3D", "%25", "\n",
@@ -138,3 +138,22 @@ def test_pairs_come_before_the_end_of_a_long_body() -> None:
     assert decoder.feed(b"=2&c=") == [("a", "1"), ("b", "2")]
     assert decoder.feed(b"3") == []
     assert decoder.close() == [("c", "3")]
+
+
+@given(
+    st.lists(st.sampled_from([*"ab=&+%", "%41", "%e9", "a=1", "&b=2"]), max_size=12).map("".join)
+)
+def test_a_whole_body_has_the_pairs_of_one_that_arrives(text: str) -> None:
+    groups: dict[str, list[str]] = {}
+    for name, value in decode([text.encode()]):
+        groups.setdefault(name, []).append(value)
+    assert group_body(text.encode()) == groups
+    assert list(group_body(text.encode())) == list(groups)
+
+
+def test_a_whole_body_has_as_many_fields_as_allowed_and_not_one_more() -> None:
+    assert group_body(b"a=1&a=2&b", max_fields=3) == {"a": ["1", "2"], "b": [""]}
+    with pytest.raises(Overrun, match="more than 3 fields"):
+        group_body(b"a&b&c&d", max_fields=3)
+    with pytest.raises(ValueError, match="not UTF-8"):
+        group_body(b"a=\xff")

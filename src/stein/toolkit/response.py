@@ -253,7 +253,8 @@ class Response(ResponseBody):
             return ClosingIterator(self.iter_encoded(), self.close)
         body = cast("Iterable[bytes]", self.response)
         # The server shall know the body for the file that it is; unless there is more to close.
-        return ClosingIterator(body, self.close) if self._on_close else body
+        # A generator around it has no say in closing it, so that only close() does, once.
+        return ClosingIterator((each for each in body), self.close) if self._on_close else body
 
     def get_wsgi_response(self, environ: Environ) -> tuple[Iterable[bytes], str, HeaderList]:
         """Hook: give what is sent: the body, the status, the fields.

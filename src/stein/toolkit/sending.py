@@ -99,6 +99,9 @@ def send_file(  # noqa: C901, PLR0913, PLR0917 - werkzeug's signature; eleven pl
         if response.status_code == 304:
             # Some servers in front send the file all the same.
             response.headers.remove("X-Sendfile")
+    if "X-Sendfile" in response.headers:
+        # The body is empty on the way to the server in front, which sets the length of its own.
+        response.headers.remove("Content-Length")
     return response
 
 

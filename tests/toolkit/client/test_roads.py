@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,6 +87,7 @@ class Piecewise:
         self._pieces = iter(pieces)
         self.given = 0
         self.closed = 0
+        self.was_closed = threading.Event()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -97,6 +99,7 @@ class Piecewise:
 
     def close(self) -> None:
         self.closed += 1
+        self.was_closed.set()
 
 
 def test_a_stream_comes_whole_and_is_closed(road: Road) -> None:
@@ -110,6 +113,7 @@ def test_a_stream_comes_whole_and_is_closed(road: Road) -> None:
     assert outcome(response) == (
         "200 OK", [("Content-Type", "text/plain")], b"one two " + b"x" * 200_000
     )  # fmt: skip
+    assert body.was_closed.wait(10)  # the server closes it when the last bytes have gone
     assert body.closed == 1
 
 

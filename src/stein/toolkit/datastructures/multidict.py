@@ -83,10 +83,14 @@ def _flattened(mapping: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
 
 
 def _grouped(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, list[Any]]:
-    groups: dict[Any, list[Any]] = {}
+    if pairs.__class__ is list:
+        # PERF: most keys have one value, and one sweep makes them all (bench: form-urlencoded).
+        groups = {key: [value] for key, value in pairs}
+        if len(groups) == len(pairs):
+            return groups
+    groups = {}
     for key, value in pairs:
-        # PERF: `setdefault(key, []).append(value)` makes a list and two calls for each pair;
-        # most keys have one value.
+        # PERF: `setdefault(key, []).append(value)` makes a list and two calls for each pair.
         if key in groups:
             groups[key].append(value)
         else:

@@ -140,10 +140,12 @@ class StateMachineMatcher:
                 methods = rule.methods
                 if (methods is None or method in methods) and rule.websocket == websocket:
                     return rule, {} if rule._plain else _values(rule, ())  # noqa: SLF001
-        if path[:1] != "/" or path[1:2] == "/":
-            path = path and f"/{path.lstrip('/')}"
+        parts = path.split("/")
+        if parts[0] or path.startswith("//"):
+            path = f"/{path.lstrip('/')}"
+            parts = path.split("/")
         try:
-            found = _descend(node, path[1:].split("/"), method, websocket) if path else None
+            found = _descend(node, parts, method, websocket) if path else None
         except ValueError:
             found = None  # of a converter; it is asked once more, to see what it means
         return found or self._search(domain, path, method, websocket)
@@ -187,10 +189,12 @@ def _descend(  # noqa: C901, PLR0911, PLR0912 - PERF: the hottest loop of all
     PERF: this finds what the whole walk would find, too, and nearly always there is nothing else
     to find; it takes a third of the time, since nothing is kept for going back.
 
+    :param parts: of the path; what is in front of its first slash is passed over.
     :return: None if the way ends without a rule, or it has to be looked at more closely.
     """
     taken: list[str] = []
     ahead = iter(parts)
+    next(ahead)
     for part in ahead:
         child = node.static.get(part)
         if child is None:

@@ -238,15 +238,26 @@ class Request:
         "Date", None, parse_date, read_only=True, doc="When the request was made, in UTC."
     )
 
+    def _field(self, name: str, variable: str) -> str | None:
+        """A field's value, for what is read often.
+
+        :param variable: what CGI calls the field, for a subclass that has an environ.
+        """
+        del variable
+        return self.headers.get(name)
+
     @cached_property
     def content_length(self) -> int | None:
         """The length of the body in bytes; ``None`` if it shows only at its end."""
-        get = self.headers.get
-        return get_content_length(get("Content-Length"), get("Transfer-Encoding"))
+        field = self._field
+        return get_content_length(
+            field("Content-Length", "CONTENT_LENGTH"),
+            field("Transfer-Encoding", "HTTP_TRANSFER_ENCODING"),
+        )
 
     @cached_property
     def _parsed_content_type(self) -> tuple[str, dict[str, str]]:
-        media_type, parameters = parse_options(self.headers.get("Content-Type"))
+        media_type, parameters = parse_options(self._field("Content-Type", "CONTENT_TYPE"))
         return media_type.lower(), parameters
 
     @property
@@ -272,22 +283,22 @@ class Request:
     @cached_property
     def accept_mimetypes(self) -> MIMEAccept:
         """Accept: the media types that the client takes."""
-        return _accept(MIMEAccept, self.headers.get("Accept"))
+        return _accept(MIMEAccept, self._field("Accept", "HTTP_ACCEPT"))
 
     @cached_property
     def accept_charsets(self) -> CharsetAccept:
         """Accept-Charset."""
-        return _accept(CharsetAccept, self.headers.get("Accept-Charset"))
+        return _accept(CharsetAccept, self._field("Accept-Charset", "HTTP_ACCEPT_CHARSET"))
 
     @cached_property
     def accept_encodings(self) -> Accept:
         """Accept-Encoding: the compressions that the client can undo."""
-        return _accept(Accept, self.headers.get("Accept-Encoding"))
+        return _accept(Accept, self._field("Accept-Encoding", "HTTP_ACCEPT_ENCODING"))
 
     @cached_property
     def accept_languages(self) -> LanguageAccept:
         """Accept-Language."""
-        return _accept(LanguageAccept, self.headers.get("Accept-Language"))
+        return _accept(LanguageAccept, self._field("Accept-Language", "HTTP_ACCEPT_LANGUAGE"))
 
     # -- conditions, ranges, caches -----------------------------------------------------------
 
