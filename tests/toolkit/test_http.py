@@ -98,6 +98,13 @@ def test_if_range() -> None:
     assert http.parse_if_range_header(None).to_header() == ""
 
 
+@pytest.mark.parametrize("value", ['a"b', "a\r\nb", '"', '"a", "b"'])
+def test_an_if_range_that_is_neither_date_nor_tag_is_a_tag_that_nothing_has(value: str) -> None:
+    found = http.parse_if_range_header(value)
+    assert found.etag == ""
+    assert repr(found) == "<IfRange '\"\"'>"
+
+
 def test_etags() -> None:
     found = http.parse_etags('"a", W/"b"')
     assert "a" in found

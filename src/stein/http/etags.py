@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, overload
 
-__all__ = ["TagList", "generate_etag", "parse_etags", "quote_etag", "unquote_etag"]
+__all__ = ["TagList", "generate_etag", "is_etag", "parse_etags", "quote_etag", "unquote_etag"]
 
 
 class TagList(NamedTuple):
@@ -22,7 +22,7 @@ def quote_etag(etag: str, weak: bool = False) -> str:  # noqa: FBT001, FBT002 - 
     :param weak: whether to put ``W/`` in front.
     :raises ValueError: if the tag holds a quote or a control character, which no tag can.
     """
-    if '"' in etag or not (etag.isprintable() or _is_etagc(etag)):
+    if not is_etag(etag):
         raise ValueError(
             f"{etag!r} cannot be an entity tag: a quote or a control character stands in it;"
             " hash it, or encode it, for instance in base64 (RFC 9110 8.8.3)"
@@ -30,9 +30,12 @@ def quote_etag(etag: str, weak: bool = False) -> str:  # noqa: FBT001, FBT002 - 
     return f'W/"{etag}"' if weak else f'"{etag}"'
 
 
-def _is_etagc(text: str) -> bool:
-    """Whether a text that is not printable is so only because of blanks beyond ASCII."""
-    return all(char >= "\x80" or " " <= char <= "~" for char in text)
+def is_etag(text: str) -> bool:
+    """Whether a text can be a tag: neither a quote nor a control character stands in it."""
+    if '"' in text:
+        return False
+    # Blanks beyond ASCII may stand in a tag, too, though they are not "printable".
+    return text.isprintable() or all(char >= "\x80" or " " <= char <= "~" for char in text)
 
 
 @overload

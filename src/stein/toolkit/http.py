@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 from stein.http import cookies
 from stein.http.dates import LAST_MOMENT, format_moment, parse_date
 from stein.http.dates import http_date as date_of_seconds
-from stein.http.etags import generate_etag, quote_etag, unquote_etag
+from stein.http.etags import generate_etag, is_etag, quote_etag, unquote_etag
 from stein.http.etags import parse_etags as read_etags
 from stein.http.lists import dump_list, dump_pairs, parse_directives, parse_qualities
 from stein.http.lists import parse_pairs as parse_dict_header
@@ -225,11 +225,18 @@ def parse_set_header(
 
 
 def parse_if_range_header(value: str | None) -> IfRange:
-    """Read If-Range (RFC 9110 13.1.5): a date, or else a tag, whose weakness is dropped."""
+    """Read If-Range (RFC 9110 13.1.5): a date, or else a tag, whose weakness is dropped.
+
+    What can be neither becomes the empty tag, which is none of a resource's: so the range that
+    depends on it is not given.
+    """
     if not value:
         return IfRange()
     moment = parse_date(value)
-    return IfRange(unquote_etag(value)[0]) if moment is None else IfRange(date=moment)
+    if moment is not None:
+        return IfRange(date=moment)
+    tag, _ = unquote_etag(value)
+    return IfRange(tag if is_etag(tag) else "")
 
 
 def parse_range_header(value: str | None, make_inclusive: bool = True) -> Range | None:  # noqa: ARG001 - werkzeug has it and ignores it

@@ -16,7 +16,7 @@ from stein.toolkit.routing.builder import Candidates
 SEGMENT = st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"]), min_size=1)
 PATH = st.text(
     st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1
-).filter(lambda text: text[0] != "/")
+).filter(lambda text: text[0] != "/" and text[-1] != "/")  # two in a row become one
 VALUES = {
     "<{}>": SEGMENT,
     "<int:{}>": st.integers(0),
@@ -313,3 +313,32 @@ def test_values_and_method_break_ties_of_the_suggestion() -> None:
     assert BuildError("x", {"b": 1}, None, adapter).suggested is rules[1]
     assert BuildError("x", {}, "PUT", adapter).suggested is rules[0]
     assert BuildError("x", {}, "GET", adapter).suggested is rules[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(float("inf"), ValueError), (float("nan"), ValueError), ("x", ValueError), ([1], TypeError)],
+)
+@pytest.mark.parametrize("rule", ["/<int:page>", "/<int(fixed_digits=4):page>"])
+def test_a_value_that_cannot_be_written_is_named_with_its_placeholder(
+    rule: str, value: Any, kind: type[Exception]
+) -> None:
+    urls = Map([Rule(rule, endpoint="index")]).bind("localhost")
+    with pytest.raises(kind) as caught:
+        urls.build("index", {"page": value})
+    told = "".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
+    assert f"{value!r} is no value for 'page' in a URL of the rule {rule!r}" in told
+
+
+def test_a_converter_that_fails_once_fails_with_all_values_told() -> None:
+    class Once(BaseConverter):
+        def to_url(self, value: Any) -> str:
+            if value:
+                raise TypeError(value.pop())
+            return "b"
+
+    rule = Rule("/<once:v>", endpoint="i", defaults={"x": 1})
+    adapter = Map([rule], converters={"once": Once}).bind("localhost")
+    with pytest.raises(TypeError, match="once") as caught:
+        adapter.build("i", {"v": ["once"]})
+    assert caught.value.__notes__ == ["no URL of the rule '/<once:v>' with {'v': []}"]

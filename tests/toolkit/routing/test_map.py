@@ -416,3 +416,24 @@ def test_routing_brings_no_module_along_that_only_few_programs_need() -> None:
         check=True,
     )
     assert done.stdout.strip() == ""
+
+
+def test_a_script_name_without_its_slash_gets_no_part_of_the_host() -> None:
+    environ = make_environ(SCRIPT_NAME=".evil")
+    urls = Map([Rule("/a/", endpoint="a"), Rule("/b", endpoint="b", redirect_to="a/")])
+    adapter = urls.bind_to_environ(environ)
+    assert adapter.build("a", force_external=True) == "http://example.com/.evil/a/"
+    for path in ("/a", "/b"):
+        with pytest.raises(RequestRedirect) as caught:
+            adapter.match(path)
+        assert caught.value.new_url == "http://example.com/.evil/a/"
+
+
+@pytest.mark.parametrize("query", ["a=\x0c", "\r\nSet-Cookie: a=b", "\x00"])
+def test_a_redirect_encodes_what_no_header_may_hold(query: str) -> None:
+    adapter = Map([Rule("/a/", endpoint="a")]).bind_to_environ(make_environ("/a", query))
+    with pytest.raises(RequestRedirect) as caught:
+        adapter.match()
+    location = caught.value.get_response().headers["Location"]
+    assert location.startswith("http://example.com/a/?")
+    assert location.isprintable()

@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 from stein.http.urls import encode_query
 from stein.toolkit.datastructures.multidict import MultiDict, iter_multi_items
 from stein.toolkit.exceptions import HTTPException, MethodNotAllowed, NotFound
-from stein.toolkit.routing.converters import ValidationError, encode_path
+from stein.toolkit.routing.converters import encode_path
 from stein.toolkit.routing.exceptions import (
     BuildError,
     NoMatch,
@@ -341,6 +341,7 @@ class MapAdapter:
         :param url_scheme: None: the request's; empty: none, the URL begins with the host.
         :raises BuildError: no rule of the endpoint can be built with these values; the message has
             the rule that comes nearest to it.
+        :raises ValueError: a value cannot be written, such as a text for a number.
         """
         url_map = self.map
         if url_map._remap:  # noqa: SLF001 - as in match()
@@ -355,8 +356,8 @@ class MapAdapter:
                     path = make(values) if values.__class__ is dict else None
                 elif values:
                     path = None
-            except ValidationError:
-                path = None
+            except (OverflowError, TypeError, ValueError):
+                path = None  # below, it is told what is wrong
             if path is not None:
                 if domain != self.subdomain or force_external:
                     return self._join(domain, path, url_scheme, external=force_external)

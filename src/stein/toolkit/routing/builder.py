@@ -152,12 +152,19 @@ class Recipe:
 
         :param values: that suit the rule.
         :param append_unknown: whether the values without a placeholder become the query.
+        :raises ValueError: a value cannot be written.  The error of a converter gets a note that
+            tells which one.
         """
         try:
             domain = self.domain.fill(values)
             path = self.path.fill(values)
         except ValidationError:
             return None
+        except OverflowError as error:  # infinity as a whole number
+            raise ValueError(f"{self._culprit(values)}: {error}") from error
+        except (TypeError, ValueError) as error:
+            error.add_note(self._culprit(values))
+            raise
         if append_unknown and len(values) > len(self.needed):
             used = self.used
             rest = {name: value for name, value in values.items() if name not in used}
@@ -166,6 +173,16 @@ class Recipe:
                 if query:
                     path = f"{path}?{query}"
         return domain, path
+
+    def _culprit(self, values: Mapping[str, Any]) -> str:
+        """Which value it is that cannot be written, as a converter knows no names."""
+        for name, encode in (*self.domain.gaps, *self.path.gaps):
+            try:
+                encode(values[name])
+            except (OverflowError, TypeError, ValueError):
+                value = values[name]
+                return f"{value!r} is no value for {name!r} in a URL of the rule {self.rule.rule!r}"
+        return f"no URL of the rule {self.rule.rule!r} with {values!r}"
 
 
 # -- of an endpoint ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from stein.http.urls import iri_to_uri
 from stein.toolkit.exceptions import BadRequest, HTTPException
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class RequestRedirect(HTTPException, RoutingException):
         # Late: a response needs most of the toolkit, and rules are often made before that.
         from stein.toolkit.redirects import redirect  # noqa: PLC0415
 
-        return redirect(self.new_url, self.code)
+        # The query is the client's, and may hold what no header may.
+        return redirect(iri_to_uri(self.new_url), self.code)
 
 
 class RequestPath(RoutingException):

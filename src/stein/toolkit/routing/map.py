@@ -250,18 +250,26 @@ class Map:
                 warnings.warn(message, stacklevel=2)
                 subdomain = "<invalid>"
         path = env.get("PATH_INFO", "/")
-        root = env.get("SCRIPT_NAME", "/")
+        root = env.get("SCRIPT_NAME")
         query = env.get("QUERY_STRING")
         return MapAdapter(
             self,
             server_name,
-            root if root.isascii() else wsgi_decode(root),
+            _script_name(root) if root else "/",
             subdomain,
             scheme,
             path if path.isascii() else wsgi_decode(path),
             env["REQUEST_METHOD"],
             query if query is None or query.isascii() else wsgi_decode(query),
         )
+
+
+def _script_name(root: str) -> str:
+    """The path of the application's root, as text, with its slash in front."""
+    if root[0] != "/":
+        # A proxy's header may be where it comes from; behind a host it would be a part of that.
+        root = f"/{root}"
+    return root if root.isascii() else wsgi_decode(root)
 
 
 def _subdomain_error(subdomain: str) -> RuntimeError:
