@@ -411,7 +411,9 @@ class TestBody:
         for name in ("stream", "data", "form"):
             with pytest.raises(RequestEntityTooLarge):
                 getattr(Small(make_environ(body=b"a=bc", CONTENT_TYPE=FORM)), name)
-        with pytest.raises(RequestEntityTooLarge, match=r"more than 3 bytes \(setting: max_content_length\)"):
+        with pytest.raises(
+            RequestEntityTooLarge, match=r"more than 3 bytes \(setting: max_content_length\)"
+        ):
             _ = Small(make_environ(body=b"a=bc")).data
         body = b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\nabc\r\n--B--'
         req = request(body=body, CONTENT_TYPE="multipart/form-data; boundary=B")
