@@ -312,3 +312,30 @@ def test_a_callable_that_tells_no_signature_is_taken_at_its_word(
         "shop.py", "class A:\n    __signature__ = 3\n    def __call__(self): ...\napp = A()"
     )
     assert callable(load_application("shop:app", path.parent))
+
+
+@pytest.mark.parametrize("target", ["shop:app", "shop:site"])
+def test_what_stands_around_a_function_is_what_will_be_called(
+    write: Callable[[str, str], Path], target: str
+) -> None:
+    # as Request.application of stein.toolkit and of Werkzeug does it
+    text = """
+        import functools
+        def application(function):
+            @functools.wraps(function)
+            def app(*args):
+                environ, start_response = args[-2:]
+                start_response("200 OK", [])
+                return [function(environ["PATH_INFO"]).encode()]
+            return app
+        @application
+        def app(request):
+            return request
+        class Site:
+            @application
+            def __call__(self):
+                return "nobody calls this"
+        site = Site()
+    """
+    path = write("shop.py", text)
+    assert callable(load_application(target, path.parent))

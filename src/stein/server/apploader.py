@@ -282,7 +282,8 @@ def checked(found: object, target: str) -> WSGIApplication:
         message = f"{target!r} is no application: it cannot be called; it is {described(found)}"
         raise ApplicationNotFound(message)
     try:
-        signature = inspect.signature(found)
+        # A wrapper is called with what the server gives, whatever the function inside takes.
+        signature = inspect.signature(found, follow_wrapped=False)
     except (TypeError, ValueError):
         return cast("WSGIApplication", found)  # a callable in C that does not tell
     try:
