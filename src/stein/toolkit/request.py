@@ -206,9 +206,10 @@ class Request(RequestBody):
 
     def close(self) -> None:
         """Close the uploaded files, if any were read."""
-        files = self.__dict__.get("files")
-        if files:
-            for _, file in iter_multi_items(files):
+        # PERF: to look whether "files" is in the __dict__ would give the object one, which takes
+        # 0.2 us before Python 3.13.
+        if self._form_read:
+            for _, file in iter_multi_items(self.files):
                 file.close()
 
     def __enter__(self) -> Self:

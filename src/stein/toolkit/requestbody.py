@@ -31,6 +31,9 @@ class RequestBody(PureRequest):
     It can be read once as a stream.  What was read as a whole is kept.
     """
 
+    # Whether there are files to close.
+    _form_read = False
+
     #: How many bytes a body may have; more raises ``RequestEntityTooLarge`` (413).  ``None`` leaves
     #: it to the server.
     max_content_length: int | None = None
@@ -185,6 +188,7 @@ class RequestBody(PureRequest):
             kind = self.parameter_storage_class
             stream, form, files = self.stream, kind(), kind()
         kept["stream"], kept["form"], kept["files"] = stream, form, files
+        self._form_read = True
 
     def _get_stream_for_parsing(self) -> IO[bytes]:
         """The body, also if :meth:`get_data` has read and kept it."""

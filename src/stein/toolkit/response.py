@@ -78,7 +78,7 @@ class Response(ResponseBody):
                 self.status = status
             kind = response.__class__
             if kind is str or kind is bytes:
-                data = cast("bytes", response.encode() if kind is str else response)  # type: ignore[union-attr]
+                data: bytes = response.encode() if kind is str else response  # type: ignore[union-attr,assignment]
                 self.response = [data]
                 if self.automatically_set_content_length:
                     fields.append(("Content-Length", str(len(data))))
@@ -274,7 +274,7 @@ class Response(ResponseBody):
             and cls.get_app_iter is _get_app_iter
             and cls.iter_encoded is _iter_encoded
         ):
-            return self._plain_response(cast("list[Any] | tuple[Any, ...]", body), environ)
+            return self._plain_response(body, environ)  # type: ignore[arg-type] # see kind
         headers = self.get_wsgi_headers(environ)
         return self.get_app_iter(environ), self.status, headers.to_wsgi_list()
 

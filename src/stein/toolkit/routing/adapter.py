@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MapAdapter"]
 
+#: the subdomain of a request for a host that is none of the server's: not even a placeholder fits
+ELSEWHERE: Final = "<invalid>"
+
 _NAMES: Final = re.compile("<([^<>]+)>")
 
 
@@ -144,6 +147,8 @@ class MapAdapter:
         domain = self.server_name
         if self.subdomain is not None and not url_map.host_matching:
             domain = self.subdomain
+            if domain is ELSEWHERE:
+                raise NotFound
         try:
             rule, values = url_map._matcher.match(domain, path_info, method, websocket)  # noqa: SLF001
         except (RequestPath, RequestAliasRedirect, NoMatch) as reason:

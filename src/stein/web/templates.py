@@ -1,0 +1,132 @@
+"""The templates of an application: its Jinja environment, and what is registered for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from stein.toolkit.properties import cached_property
+from stein.web import templating
+from stein.web.setup import Setup, setupmethod
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stein.web.config import Config
+    from stein.web.jinja import DispatchingJinjaLoader, Environment
+    from stein.web.typing import (
+        TemplateFilterCallable,
+        TemplateGlobalCallable,
+        TemplateTestCallable,
+    )
+
+__all__ = ["Templates"]
+
+Filter = TypeVar("Filter", bound="TemplateFilterCallable")
+Global = TypeVar("Global", bound="TemplateGlobalCallable")
+Test = TypeVar("Test", bound="TemplateTestCallable")
+
+
+class Templates(Setup):
+    """The part of an application that knows its templates.
+
+    Jinja itself is imported when the first template is rendered, or something of it is touched.
+    """
+
+    #: options for the environment; must be changed before :attr:`jinja_env` is first touched
+    jinja_options: dict[str, Any] = {}  # noqa: RUF012 - a subclass replaces it
+
+    #: the class of the environment
+    jinja_environment: Any = templating.LateEnvironment()
+
+    config: Config
+
+    @cached_property
+    def jinja_env(self) -> Environment:
+        """The Jinja environment, made when it is first touched."""
+        return self.create_jinja_environment()
+
+    def create_jinja_environment(self) -> Environment:
+        """Hook: make the Jinja environment."""
+        return templating.make_environment(self)  # type: ignore[arg-type]
+
+    def create_global_jinja_loader(self) -> DispatchingJinjaLoader:
+        """Hook: make what looks for templates in the application's and the blueprints' folders."""
+        return templating.DispatchingJinjaLoader(self)  # type: ignore[arg-type]
+
+    def select_jinja_autoescape(self, filename: str | None) -> bool:
+        """Hook: whether what a template prints is escaped for HTML.
+
+        :param filename: of the template; None if it is a text.
+        """
+        return templating.autoescape(filename)
+
+    def update_template_context(self, context: dict[str, Any]) -> None:
+        """Hook: add the variables of the context processors to those of a template.
+
+        :param context: changed in place; what is in it already stays.
+        """
+        templating.update_context(self, context)  # type: ignore[arg-type]
+
+    @overload
+    def template_filter(self, name: Filter) -> Filter: ...
+    @overload
+    def template_filter(self, name: str | None = None) -> Callable[[Filter], Filter]: ...
+    @setupmethod
+    def template_filter(self, name: Any = None) -> Any:
+        """Decorate a function to be a filter: ``{{ value|name }}``.
+
+        :param name: of the filter; by default the function's.
+        """
+        return self._registering(self.add_template_filter, name)
+
+    @setupmethod
+    def add_template_filter(self, f: TemplateFilterCallable, name: str | None = None) -> None:
+        """Register a filter, as :meth:`template_filter` does."""
+        self.jinja_env.filters[name or f.__name__] = f
+
+    @overload
+    def template_test(self, name: Test) -> Test: ...
+    @overload
+    def template_test(self, name: str | None = None) -> Callable[[Test], Test]: ...
+    @setupmethod
+    def template_test(self, name: Any = None) -> Any:
+        """Decorate a function to be a test: ``{% if value is name %}``.
+
+        :param name: of the test; by default the function's.
+        """
+        return self._registering(self.add_template_test, name)
+
+    @setupmethod
+    def add_template_test(self, f: TemplateTestCallable, name: str | None = None) -> None:
+        """Register a test, as :meth:`template_test` does."""
+        self.jinja_env.tests[name or f.__name__] = f
+
+    @overload
+    def template_global(self, name: Global) -> Global: ...
+    @overload
+    def template_global(self, name: str | None = None) -> Callable[[Global], Global]: ...
+    @setupmethod
+    def template_global(self, name: Any = None) -> Any:
+        """Decorate a function to be there in all templates: ``{{ name(value) }}``.
+
+        :param name: of the function in templates; by default its own.
+        """
+        return self._registering(self.add_template_global, name)
+
+    @setupmethod
+    def add_template_global(self, f: TemplateGlobalCallable, name: str | None = None) -> None:
+        """Register a function, as :meth:`template_global` does."""
+        self.jinja_env.globals[name or f.__name__] = f
+
+    @staticmethod
+    def _registering(add: Callable[..., None], name: Any) -> Any:
+        """What a decorator returns, whether it was given a name, nothing, or the function."""
+        if callable(name):
+            add(name)
+            return name
+
+        def register(f: Any) -> Any:
+            add(f, name=name)
+            return f
+
+        return register

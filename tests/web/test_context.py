@@ -1,0 +1,465 @@
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stein.web.app import Stein
+from stein.web.context import (
+    AppContext,
+    RequestContext,
+    after_this_request,
+    copy_current_request_context,
+    has_app_context,
+    has_request_context,
+)
+from stein.web.globals import (
+    _cv_app,
+    _cv_request,
+    app_ctx,
+    context_var,
+    current_app,
+    g,
+    request,
+    request_ctx,
+    session,
+)
+from stein.web.signals import appcontext_popped, appcontext_pushed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from stein.web.response import Response
+
+
+@pytest.fixture
+def app() -> Stein:
+    app = Stein("contexts", root_path=".")
+    app.secret_key = "not a secret"  # noqa: S105 - in a test
+    return app
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    yield
+    assert context_var.get(None) is None
+
+
+def nothing() -> str:
+    return ""
+
+
+class TestAppContext:
+    def test_it_makes_the_application_current(self, app: Stein) -> None:
+        assert not has_app_context()
+        with app.app_context() as context:
+            assert has_app_context()
+            assert not has_request_context()
+            assert current_app == app
+            assert app_ctx._get_current_object() is context  # type: ignore[attr-defined]
+        assert not has_app_context()
+
+    def test_g_lives_as_long_as_the_context(self, app: Stein) -> None:
+        with app.app_context():
+            g.value = 1
+            with app.app_context():
+                assert "value" not in g
+            assert g.value == 1
+        with app.app_context():
+            assert g.get("value") is None
+
+    def test_the_innermost_application_is_the_current_one(self, app: Stein) -> None:
+        other = Stein("other", root_path=".")
+        with app.app_context():
+            with other.app_context():
+                assert current_app.name == "other"
+            assert current_app.name == "contexts"
+
+    def test_teardown_sees_the_error_that_ends_the_block(self, app: Stein) -> None:
+        seen: list[Any] = []
+        app.teardown_appcontext(seen.append)
+        with pytest.raises(ZeroDivisionError) as caught, app.app_context():
+            raise ZeroDivisionError
+        assert seen == [caught.value]
+
+    def test_pop_without_an_argument_takes_the_error_being_handled(self, app: Stein) -> None:
+        seen: list[Any] = []
+        app.teardown_appcontext(seen.append)
+        error = KeyError("x")
+        context = app.app_context()
+        context.push()
+        try:
+            raise error
+        except KeyError:
+            context.pop()
+        assert seen == [error]
+
+    def test_a_teardown_that_raises_leaves_no_context_behind(self, app: Stein) -> None:
+        @app.teardown_appcontext
+        def fail(_: BaseException | None) -> None:
+            raise RuntimeError("teardown")
+
+        with pytest.raises(RuntimeError, match="teardown"), app.app_context():
+            pass
+
+    def test_it_can_be_pushed_twice_and_is_torn_down_once(self, app: Stein) -> None:
+        calls: list[Any] = []
+        app.teardown_appcontext(calls.append)
+        context = app.app_context()
+        with context:
+            with context:
+                g.value = 1
+            assert calls == []
+            assert g.value == 1
+        assert calls == [None]
+
+    def test_popping_another_than_the_innermost_says_which_it_is(self, app: Stein) -> None:
+        outer, inner = app.app_context(), app.app_context()
+        outer.push()
+        inner.push()
+        with pytest.raises(AssertionError, match="Popped wrong context"):
+            outer.pop()
+        inner.pop()
+        outer.pop()
+        with pytest.raises(AssertionError, match="is not the current one, None is"):
+            outer.pop()
+
+    def test_the_signals_tell_of_it(self, app: Stein) -> None:
+        heard = []
+
+        def note_push(sender: Stein, **_: Any) -> None:
+            heard.append(("pushed", sender.name))
+
+        def note_pop(sender: Stein, **_: Any) -> None:
+            heard.append(("popped", sender.name))
+
+        with (
+            appcontext_pushed.connected_to(note_push, app),
+            appcontext_popped.connected_to(note_pop, app),
+        ):
+            with app.app_context():
+                assert heard == [("pushed", "contexts")]
+            with app.test_request_context():
+                pass
+        assert heard == [("pushed", "contexts"), ("popped", "contexts")] * 2
+
+    def test_it_may_carry_attributes_of_extensions(self, app: Stein) -> None:
+        with app.app_context() as context:
+            context.connection = 1  # type: ignore[attr-defined]
+            assert app_ctx.connection == 1  # type: ignore[attr-defined]
+
+    def test_its_repr_names_the_application(self, app: Stein) -> None:
+        with app.app_context() as context:
+            assert repr(context) == "<AppContext of 'contexts'>"
+            assert repr(g) == "<g of 'contexts'>"
+        assert repr(app.app_ctx_globals_class()).startswith("<stein.")
+
+
+class TestG:
+    def test_is_a_namespace_with_methods_of_a_dictionary(self, app: Stein) -> None:
+        with app.app_context():
+            g.a = 1
+            assert g.setdefault("b", 2) == 2
+            assert g.pop("a") == 1
+            assert g.pop("a", None) is None
+            with pytest.raises(KeyError):
+                g.pop("a")
+            assert list(g) == ["b"]
+            assert "b" in g
+            del g.b
+            with pytest.raises(AttributeError, match="'b' was not set on g"):
+                del g.b
+
+    def test_an_attribute_that_is_not_set_says_how_to_ask_for_it(self, app: Stein) -> None:
+        with app.app_context(), pytest.raises(AttributeError, match=r"g\.get\('user'\)"):
+            _ = g.user
+
+    def test_its_class_is_the_applications_choice(self, app: Stein) -> None:
+        class Forgiving(app.app_ctx_globals_class):  # type: ignore[misc,name-defined]
+            def __getattr__(self, name: str) -> None:
+                return None
+
+        app.app_ctx_globals_class = Forgiving
+        with app.app_context():
+            assert g.user is None
+
+    def test_it_can_be_replaced_for_a_context(self, app: Stein) -> None:
+        context = app.app_context()
+        context.g = mine = app.app_ctx_globals_class()
+        mine.value = 1
+        with context:
+            assert g.value == 1
+
+
+class TestRequestContext:
+    def test_it_makes_the_request_and_the_application_current(self, app: Stein) -> None:
+        app.add_url_rule("/page", view_func=nothing)
+        with app.test_request_context("/page?x=1") as context:
+            assert request.args["x"] == "1"
+            assert request.endpoint == "nothing"
+            assert current_app == app
+            assert request_ctx._get_current_object() is context  # type: ignore[attr-defined]
+            assert app_ctx._get_current_object() is context  # type: ignore[attr-defined]
+            assert has_request_context()
+        assert not has_request_context()
+
+    def test_it_shares_g_with_a_context_of_its_application_around_it(self, app: Stein) -> None:
+        with app.app_context() as outer:
+            g.value = 1
+            with app.test_request_context():
+                assert g.value == 1
+                g.more = 2
+                assert app_ctx._get_current_object() is outer  # type: ignore[attr-defined]
+            assert g.more == 2
+
+    def test_it_has_a_g_of_its_own_inside_another_application(self, app: Stein) -> None:
+        with Stein("other", root_path=".").app_context():
+            g.value = 1
+            with app.test_request_context():
+                assert "value" not in g
+
+    def test_the_application_around_it_is_torn_down_with_its_own_context(self, app: Stein) -> None:
+        calls = []
+
+        @app.teardown_appcontext
+        def note(_: BaseException | None) -> None:
+            calls.append("app")
+
+        @app.teardown_request
+        def note_request(_: BaseException | None) -> None:
+            calls.append("request")
+
+        with app.app_context():
+            with app.test_request_context():
+                pass
+            assert calls == ["request"]
+        assert calls == ["request", "app"]
+
+    def test_a_request_stays_visible_inside_an_applications_context(self, app: Stein) -> None:
+        with app.test_request_context("/outside"), app.app_context():
+            assert request.path == "/outside"
+            with Stein("other", root_path=".").app_context():
+                assert request.path == "/outside"
+                assert current_app.name == "other"
+
+    def test_the_innermost_request_is_the_current_one(self, app: Stein) -> None:
+        with app.test_request_context("/1"):
+            with app.test_request_context("/2"):
+                assert request.path == "/2"
+            assert request.path == "/1"
+
+    def test_the_session_is_opened_when_it_is_touched(self, app: Stein) -> None:
+        with app.test_request_context() as context:
+            assert context._opened is None
+            assert not context._session.accessed
+            assert not session
+            assert context._session.accessed
+
+    def test_one_of_somebody_elses_kind_is_opened_at_once(self, app: Stein) -> None:
+        class Eager(type(app.session_interface)):  # type: ignore[misc]
+            def open_session(self, app: Stein, request: Any) -> Any:
+                opened.append(request_ctx.request.path)
+                return super().open_session(app, request)
+
+        opened: list[str] = []
+        app.session_interface = Eager()
+        with app.test_request_context("/path"):
+            assert opened == ["/path"]
+
+    def test_a_host_that_is_not_served_is_an_error_of_the_routing(self, app: Stein) -> None:
+        app.config["TRUSTED_HOSTS"] = ["example.org"]
+        with app.test_request_context("/", base_url="http://evil.test") as context:
+            assert context.url_adapter is None
+            assert request.routing_exception is not None
+            assert request.routing_exception.code == 400
+
+    def test_a_subclass_may_match_by_itself(self, app: Stein) -> None:
+        class Mine(RequestContext):
+            def match_request(self) -> None:
+                super().match_request()
+                self.request.view_args = {"seen": 1}
+
+        class App(Stein):
+            def request_context(self, environ: Any) -> RequestContext:
+                return Mine(self, environ)
+
+        mine = App("mine", root_path=".")
+        mine.add_url_rule("/", view_func=lambda seen: {"seen": seen}, endpoint="index")
+        assert mine.test_client().get("/").json == {"seen": 1}
+
+    def test_it_is_popped_even_if_a_teardown_raises(self, app: Stein) -> None:
+        calls = []
+
+        @app.teardown_request
+        def fail(_: BaseException | None) -> None:
+            raise RuntimeError("teardown")
+
+        @app.teardown_appcontext
+        def note(_: BaseException | None) -> None:
+            calls.append("app")
+
+        with pytest.raises(RuntimeError, match="teardown"), app.test_request_context():
+            pass
+        assert calls == ["app"]
+
+    def test_pushed_again_after_its_end_it_knows_its_rule_and_session(self, app: Stein) -> None:
+        app.add_url_rule("/", view_func=nothing)
+        context = app.test_request_context("/")
+        with context:
+            session["n"] = 1
+            rule = request.url_rule
+        with context:
+            assert session["n"] == 1
+            assert request.url_rule is rule
+
+    def test_pushed_twice_it_is_torn_down_once(self, app: Stein) -> None:
+        calls: list[Any] = []
+        app.teardown_request(calls.append)
+        with app.test_request_context("/") as context:
+            with context:
+                assert request.path == "/"
+            assert calls == []
+        assert calls == [None]
+
+    def test_popping_in_the_wrong_order_is_an_error(self, app: Stein) -> None:
+        outer, inner = app.test_request_context("/o"), app.test_request_context("/i")
+        outer.push()
+        inner.push()
+        with pytest.raises(AssertionError, match=r"<RequestContext 'http://localhost/o' \[GET\]"):
+            outer.pop()
+        inner.pop()
+        outer.pop()
+
+    def test_nothing_waits_for_the_collector(self, app: Stein) -> None:
+        app.add_url_rule("/", view_func=lambda: str(session.get("x")), endpoint="index")
+        client = app.test_client()
+        client.get("/")
+        contexts: list[weakref.ref[Any]] = []
+
+        @appcontext_pushed.connect_via(app)
+        def note(_: Stein, **__: Any) -> None:
+            contexts.append(weakref.ref(context_var.get()))
+
+        gc.collect()
+        gc.disable()
+        try:
+            client.get("/").close()
+            assert [each() for each in contexts] == [None]
+        finally:
+            gc.enable()
+
+
+class TestOutsideOfContexts:
+    @pytest.mark.parametrize("use", [lambda: current_app.name, lambda: g.x, lambda: app_ctx.app])
+    def test_the_application_says_how_to_have_one(self, use: Callable[[], Any]) -> None:
+        with pytest.raises(RuntimeError, match=r"with app\.app_context\(\)"):
+            use()
+
+    @pytest.mark.parametrize(
+        "use", [lambda: request.path, lambda: session["x"], lambda: request_ctx.request]
+    )
+    def test_the_request_says_how_to_have_one(self, app: Stein, use: Callable[[], Any]) -> None:
+        with pytest.raises(RuntimeError, match="copy_current_request_context"):
+            use()
+        with app.app_context(), pytest.raises(RuntimeError, match=r"test_request_context"):
+            use()
+
+    def test_the_proxies_are_false(self) -> None:
+        assert not bool(current_app)
+        assert not bool(request)
+
+    def test_functions_for_requests_name_themselves(self) -> None:
+        with pytest.raises(RuntimeError, match="'after_this_request' can only be used"):
+            after_this_request(lambda response: response)
+        with pytest.raises(RuntimeError, match="'copy_current_request_context' can only be used"):
+            copy_current_request_context(nothing)
+
+
+class TestTheTwoViews:
+    def test_they_can_be_read_like_context_variables(self, app: Stein) -> None:
+        assert _cv_app.get(None) is None
+        with pytest.raises(LookupError):
+            _cv_request.get()
+        with app.app_context() as context:
+            assert _cv_app.get() is context
+            assert _cv_request.get("nothing") == "nothing"
+            with app.test_request_context() as inner:
+                assert _cv_request.get() is inner
+                assert _cv_app.get() is context
+
+    def test_and_set_and_reset(self, app: Stein) -> None:
+        context = AppContext(app)
+        token = _cv_app.set(context)
+        assert has_app_context()
+        _cv_app.reset(token)
+        assert not has_app_context()
+        assert repr(_cv_app) == "<ContextView stein.app_context>"
+
+
+class TestAfterThisRequest:
+    def test_the_function_gets_the_response(self, app: Stein) -> None:
+        @app.route("/")
+        def index() -> str:
+            @after_this_request
+            def add(response: Response) -> Response:
+                response.headers["X-Seen"] = "yes"
+                return response
+
+            return "x"
+
+        client = app.test_client()
+        assert client.get("/").headers["X-Seen"] == "yes"
+
+
+class TestCopies:
+    def test_a_thread_sees_the_request(self, app: Stein) -> None:
+        @app.route("/")
+        def index() -> dict[str, str]:
+            session["user"] = "x"
+            found = {}
+
+            @copy_current_request_context
+            def work(name: str) -> None:
+                found[name] = request.args["a"] + session["user"]
+
+            threads = [threading.Thread(target=work, args=(name,)) for name in "12"]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            return found
+
+        assert app.test_client().get("/?a=b").json == {"1": "bx", "2": "bx"}
+
+    def test_it_can_be_called_when_the_request_is_over(self, app: Stein) -> None:
+        works: list[Callable[[], str]] = []
+
+        @app.route("/<name>")
+        def index(name: str) -> str:
+            works.append(copy_current_request_context(lambda: request.path + g.get("x", "-")))
+            g.x = "outer"
+            return name
+
+        app.test_client().get("/one")
+        assert [work() for work in works * 2] == ["/one-", "/one-"]
+
+    def test_two_threads_may_be_in_it_at_the_same_time(self, app: Stein) -> None:
+        inside = threading.Barrier(2, timeout=10)
+        seen = []
+        with app.test_request_context("/shared"):
+
+            @copy_current_request_context
+            def work() -> None:
+                inside.wait()
+                seen.append(request.path)
+                inside.wait()
+
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert seen == ["/shared", "/shared"]
