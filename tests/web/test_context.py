@@ -27,6 +27,7 @@ from stein.web.globals import (
     request_ctx,
     session,
 )
+from stein.web.shortcuts import abort
 from stein.web.signals import appcontext_popped, appcontext_pushed
 
 if TYPE_CHECKING:
@@ -333,10 +334,14 @@ class TestRequestContext:
         inner.pop()
         outer.pop()
 
-    def test_nothing_waits_for_the_collector(self, app: Stein) -> None:
+    @pytest.mark.parametrize("path", ["/", "/fail", "/abort", "/nowhere"])
+    def test_nothing_waits_for_the_collector(self, app: Stein, path: str) -> None:
         app.add_url_rule("/", view_func=lambda: str(session.get("x")), endpoint="index")
+        app.add_url_rule("/fail", view_func=lambda: str(1 / 0), endpoint="fail")
+        app.add_url_rule("/abort", view_func=lambda: abort(403), endpoint="abort")
+        app.logger.disabled = True  # a record that pytest keeps would hold the traceback
         client = app.test_client()
-        client.get("/")
+        client.get(path)
         contexts: list[weakref.ref[Any]] = []
 
         @appcontext_pushed.connect_via(app)
@@ -346,7 +351,7 @@ class TestRequestContext:
         gc.collect()
         gc.disable()
         try:
-            client.get("/").close()
+            client.get(path).close()
             assert [each() for each in contexts] == [None]
         finally:
             gc.enable()

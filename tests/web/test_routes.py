@@ -257,7 +257,7 @@ class TestAdapters:
         assert client.get("/", base_url="http://kim.example.org").text == "kim"
         assert client.get("/", base_url="http://example.org").text == "main"
         with pytest.warns(UserWarning, match="Current server name"):
-            assert client.get("/", base_url="http://other.org").status_code == 404
+            assert client.get("/", base_url="http://other.org").text == "<invalid>"
 
     def test_hosts(self) -> None:
         app = Stein("rules", root_path=".", host_matching=True, static_folder=None)

@@ -64,7 +64,14 @@ class ResponseBody(PureResponse):
         if self.automatically_set_content_length:
             self.headers["Content-Length"] = str(len(data))
 
-    data = property(get_data, set_data, None, "The body as bytes; may also be set to text.")
+    @property
+    def data(self) -> bytes:
+        """The body as bytes; may also be set to text."""
+        return self.get_data()
+
+    @data.setter
+    def data(self, value: bytes | str) -> None:
+        self.set_data(value)
 
     def calculate_content_length(self) -> int | None:
         """Hook: give the length of the body in bytes; ``None`` if it is not to be known."""

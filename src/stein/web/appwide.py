@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from stein.web.registration import BlueprintSetupState
     from stein.web.typing import (
-        AfterRequestCallable,
         BeforeRequestCallable,
         ErrorHandlerCallable,
+        ResponseHook,
         TeardownCallable,
         TemplateContextProcessorCallable,
         TemplateFilterCallable,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AppWide"]
 
-After = TypeVar("After", bound="AfterRequestCallable[Any]")
+After = TypeVar("After", bound="ResponseHook")
 Before = TypeVar("Before", bound="BeforeRequestCallable")
 ContextProcessor = TypeVar("ContextProcessor", bound="TemplateContextProcessorCallable")
 Defaults = TypeVar("Defaults", bound="URLDefaultCallable")

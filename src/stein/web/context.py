@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from stein.web.app import Stein
     from stein.web.request import Request
     from stein.web.sessions import SessionMixin
-    from stein.web.typing import AfterRequestCallable
+    from stein.web.typing import AfterRequestCallable, ResponseHook
 
     P = ParamSpec("P")
 
@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 R = TypeVar("R")
-F = TypeVar("F", bound="AfterRequestCallable[Any]")
+F = TypeVar("F", bound="ResponseHook")
 
 #: an exception that was not given, which is looked up; None says that there is none
 UNKNOWN: Final[Any] = object()
@@ -427,8 +427,10 @@ class RequestContext(AppContext):
                 if mine:
                     app.do_teardown_appcontext(exc)
         finally:
-            # Without the cycle of request and environ nothing waits for the collector.
+            # Without these two cycles nothing waits for the collector.
             request.environ["werkzeug.request"] = None
+            if request.routing_exception is not None:
+                request.routing_exception.__traceback__ = None
             token = self._token
             self._token = self.app_context = self.request_context = None
             _reset(token)  # type: ignore[arg-type]  # it is pushed, and nobody holds it

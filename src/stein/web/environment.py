@@ -16,11 +16,15 @@ __all__ = [
     "is_run_by_command",
     "is_running_from_reloader",
     "look_up",
+    "note_command",
     "set_debug",
 ]
 
 #: In the order in which they are asked.
 PREFIXES: Final = ("STEIN", "FLASK")
+
+#: Tells ``app.run()`` that a command has imported the program.
+RUN_FROM_CLI: Final = "FLASK_RUN_FROM_CLI"
 
 #: How people write "no" where yes or no is wanted.
 NO: Final = frozenset({"0", "false", "no"})
@@ -76,9 +80,14 @@ def is_run_by_command() -> bool:
     """Tell whether a command is running, so that ``app.run()`` must not start a server.
 
     A module that calls it without ``if __name__ == "__main__":`` would block the command which
-    imports the module.  The command sets ``FLASK_RUN_FROM_CLI=true`` for its process.
+    imports the module.  The command has called :func:`note_command`.
     """
-    return look_up("RUN_FROM_CLI") == "true"
+    return os.environ.get(RUN_FROM_CLI) == "true"
+
+
+def note_command() -> None:
+    """Mark this process as one in which a command runs."""
+    os.environ[RUN_FROM_CLI] = "true"
 
 
 def is_running_from_reloader() -> bool:

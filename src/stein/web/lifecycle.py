@@ -114,6 +114,7 @@ class Lifecycle(Routes):
             if error is not None and self.should_ignore_error(error):
                 error = None
             context.pop(error)
+            error = None  # see full_dispatch_request()
 
     def request_context(self, environ: Environ) -> RequestContext:
         """Hook: make the context of a request."""
@@ -130,7 +131,12 @@ class Lifecycle(Routes):
                 value = self.dispatch_request()
         except Exception as error:  # noqa: BLE001 - it is for the handlers to say which
             value = self.handle_user_exception(error)
-        return self.finalize_request(value)
+        try:
+            return self.finalize_request(value)
+        finally:
+            # An HTTP error may be the value.  Its traceback holds this frame, which would hold it,
+            # and the request with it, until the collector comes by; so it is in the methods below.
+            value = None
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Hook: call what comes before the view.
@@ -283,7 +289,10 @@ class Lifecycle(Routes):
             from stein.web.explain import FormDataRoutingRedirect  # noqa: PLC0415
 
             raise FormDataRoutingRedirect(request)
-        raise error
+        try:
+            raise error
+        finally:
+            del error
 
     def handle_user_exception(self, e: Exception) -> HTTPException | ResponseReturnValue:
         """Hook: answer an error of the view or of what comes before it.
@@ -303,7 +312,10 @@ class Lifecycle(Routes):
             return self.handle_http_exception(e)
         handler = self._find_error_handler(e, self._current_blueprints())
         if handler is None:
-            raise e
+            try:
+                raise e
+            finally:
+                del e
         return cast("ResponseReturnValue", self.ensure_sync(handler)(e))
 
     def handle_http_exception(self, e: HTTPException) -> HTTPException | ResponseReturnValue:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         AppOrBlueprintKey,
         BeforeRequestCallable,
         ErrorHandlerCallable,
+        ResponseHook,
         RouteCallable,
         TeardownCallable,
         TemplateContextProcessorCallable,
@@ -38,7 +39,7 @@ __all__ = ["Setup", "default_endpoint", "setupmethod"]
 F = TypeVar("F", bound="Callable[..., Any]")
 Route = TypeVar("Route", bound="RouteCallable")
 Before = TypeVar("Before", bound="BeforeRequestCallable")
-After = TypeVar("After", bound="AfterRequestCallable[Any]")
+After = TypeVar("After", bound="ResponseHook")
 Teardown = TypeVar("Teardown", bound="TeardownCallable")
 ContextProcessor = TypeVar("ContextProcessor", bound="TemplateContextProcessorCallable")
 Preprocessor = TypeVar("Preprocessor", bound="URLValuePreprocessorCallable")

@@ -28,6 +28,7 @@ __all__ = [
     "HeaderValue",
     "HeadersValue",
     "ResponseClass",
+    "ResponseHook",
     "ResponseReturnValue",
     "ResponseValue",
     "RouteCallable",
@@ -84,6 +85,9 @@ BeforeFirstRequestCallable: TypeAlias = Callable[[], None] | Callable[[], Awaita
 AfterRequestCallable: TypeAlias = (
     Callable[[ResponseClass], ResponseClass] | Callable[[ResponseClass], Awaitable[ResponseClass]]
 )
+#: What decorators ask for: it also finds the function that forgets to return the response.  The
+#: argument is ``Any``, as one that takes our class is no function that takes every response.
+ResponseHook: TypeAlias = Callable[[Any], Response] | Callable[[Any], Awaitable[Response]]
 TeardownCallable: TypeAlias = (
     Callable[[BaseException | None], None] | Callable[[BaseException | None], Awaitable[None]]
 )

@@ -61,6 +61,9 @@ class Client:
     :raises TypeError: neither an application nor a URL was given.
     """
 
+    #: a server that runs the application, and is asked in its place; set by subclasses
+    _server: WSGIApplication | None = None
+
     def __init__(  # noqa: PLR0913 - the interface
         self,
         application: WSGIApplication | None = None,
@@ -184,7 +187,8 @@ class Client:
     ) -> tuple[Iterable[bytes], str, Headers]:
         """Hook: call the application, with the cookies, and keep those that it sets."""
         self._add_cookies_to_wsgi(environ)
-        body, status, headers = run_wsgi_app(self.application, environ, buffered=buffered)
+        called = self.application if self._server is None else self._server
+        body, status, headers = run_wsgi_app(called, environ, buffered=buffered)
         if self._cookies is not None and "Set-Cookie" in headers:
             host, path = _host_and_path(environ)
             self._update_cookies_from_response(host, path, headers.getlist("Set-Cookie"))

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MapAdapter"]
 
-#: the subdomain of a request for a host that is none of the server's: not even a placeholder fits
-ELSEWHERE: Final = "<invalid>"
-
 _NAMES: Final = re.compile("<([^<>]+)>")
 
 
@@ -147,15 +144,20 @@ class MapAdapter:
         domain = self.server_name
         if self.subdomain is not None and not url_map.host_matching:
             domain = self.subdomain
-            if domain is ELSEWHERE:
-                raise NotFound
         try:
             rule, values = url_map._matcher.match(domain, path_info, method, websocket)  # noqa: SLF001
         except (RequestPath, RequestAliasRedirect, NoMatch) as reason:
-            raise self._answer(reason, path_info, method, query_args) from None
-        if not rule._plain:  # noqa: SLF001 - PERF: one look for all that can be special
-            self._redirect(rule, values, method, query_args)
-        return (rule if return_rule else rule.endpoint), values
+            answer = self._answer(reason, path_info, method, query_args)
+        else:
+            if not rule._plain:  # noqa: SLF001 - PERF: one look for all that can be special
+                self._redirect(rule, values, method, query_args)
+            return (rule if return_rule else rule.endpoint), values
+        # Not in the except clause, nor with a name that stays: either would make a cycle of the
+        # error and its caller's frames, and a server is asked for many paths that it does not have.
+        try:
+            raise answer
+        finally:
+            del answer
 
     def _answer(
         self,

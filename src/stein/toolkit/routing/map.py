@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stein.http.hosts import request_host
 from stein.toolkit.datastructures.multidict import ImmutableDict
 from stein.toolkit.exceptions import BadHost
-from stein.toolkit.routing.adapter import ELSEWHERE, MapAdapter
+from stein.toolkit.routing.adapter import MapAdapter
 from stein.toolkit.routing.builder import make_candidates, make_shortcut
 from stein.toolkit.routing.converters import DEFAULT_CONVERTERS
 from stein.toolkit.routing.matcher import StateMachineMatcher
@@ -248,7 +248,7 @@ class Map:
                     f"{server_name!r}"
                 )
                 warnings.warn(message, stacklevel=2)
-                subdomain = ELSEWHERE
+                subdomain = "<invalid>"
         path = env.get("PATH_INFO", "/")
         root = env.get("SCRIPT_NAME")
         query = env.get("QUERY_STRING")
