@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from stein.server import Server, Settings
+    from stein.web import json
     from stein.web.app import Flask, Stein
     from stein.web.blueprint import Blueprint
     from stein.web.config import Config
@@ -84,7 +85,11 @@ _OFFERED: Final = {
         "stream_template_string "
     ),
 }
-_HOMES: Final = {name: home for home, names in _OFFERED.items() for name in names.split()}
+#: public names that are modules themselves
+_MODULES: Final = {"json": "stein.web.json"}
+_HOMES: Final = _MODULES | {
+    name: home for home, names in _OFFERED.items() for name in names.split()
+}
 
 __all__ = [
     "Blueprint",
@@ -113,6 +118,7 @@ __all__ = [
     "got_request_exception",
     "has_app_context",
     "has_request_context",
+    "json",
     "jsonify",
     "make_response",
     "message_flashed",
@@ -139,7 +145,9 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise _unknown(name)
-    value = getattr(importlib.import_module(home), name)
+    value: object = importlib.import_module(home)
+    if name not in _MODULES:
+        value = getattr(value, name)
     globals()[name] = value
     return value
 

@@ -324,9 +324,9 @@ def test_ctrl_c_in_a_program_of_its_own_leaves_no_file(threads: int, tmp_path: P
 
 EARLY = """
 import signal
-from stein.serving import command
+from stein.serving import command, serve
 
-class Early(command.Server):
+class Early(serve.Server):
     def start(self):
         super().start()  # from here on clients are served
         signal.raise_signal(signal.SIGTERM)
@@ -334,8 +334,8 @@ class Early(command.Server):
 def app(environ, start_response):
     raise AssertionError
 
-command.Server = Early
-command.load_application = lambda *_: app
+serve.Server = Early
+serve.load_application = lambda *_: app
 command.main("stein", ["serve", "ignored", "--port", "0", "--access-log", "off"])
 """
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 import stein
 from stein.errors import BindError
 from stein.server.settings import GROUPS, Settings
-from stein.serving import command
+from stein.serving import command, serve
 from stein.serving.load import flags_of
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ class FakeServer:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeServer]:
-    monkeypatch.setattr(command, "Server", FakeServer)
-    monkeypatch.setattr(command, "raise_file_limit", lambda: None)
-    monkeypatch.setattr(command, "configure_error_log", lambda _level: None)
+    monkeypatch.setattr(serve, "Server", FakeServer)
+    monkeypatch.setattr(serve, "raise_file_limit", lambda: None)
+    monkeypatch.setattr(serve, "configure_error_log", lambda _level: None)
     monkeypatch.setattr(FakeServer, "made", [])
     for name in list(os.environ):
         if name.startswith("STEIN_"):
@@ -252,7 +252,7 @@ def test_signals_become_requests_to_the_server(
 
 def test_the_file_limit_is_raised() -> None:
     program = (
-        "import resource as r; from stein.serving.command import raise_file_limit as f;"
+        "import resource as r; from stein.serving.serve import raise_file_limit as f;"
         "h = r.getrlimit(r.RLIMIT_NOFILE)[1]; r.setrlimit(r.RLIMIT_NOFILE, (64, h)); f();"
         "print(r.getrlimit(r.RLIMIT_NOFILE)[0] > 64)"
     )
@@ -310,3 +310,9 @@ def test_a_rotated_log_is_opened_anew(folder: Path) -> None:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
     assert "GET /new" in log.read_text()
+
+
+def test_the_light_group_lists_serve() -> None:
+    result = CliRunner().invoke(command.cli, ["--help"])
+    assert "  serve  Serve the WSGI application" in result.output
+    assert CliRunner().invoke(command.cli, ["other"]).exit_code == 2

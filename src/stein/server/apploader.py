@@ -15,19 +15,19 @@ message is one line.  Where the user's own code raised, that exception is its ``
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import inspect
 import os
 import re
 import sys
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from stein.errors import ApplicationNotFound
+from stein.suggestions import modules_beside, offer
+from stein.tracebacks import render, user_frames, whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,9 +39,6 @@ __all__ = ["load_application", "user_traceback"]
 #: What a module without ``:attribute`` is asked for, in order.
 NAMES: Final = ("application", "app")
 FACTORIES: Final = ("create_app", "make_app")
-
-#: How many names an error message offers.
-OFFERED: Final = 5
 
 split_target = re.compile(r"(?P<place>.+?\.py|[^:]*)(?::(?P<expression>.*))?", re.DOTALL).fullmatch
 
@@ -152,7 +149,7 @@ def import_module(name: str, directory: Path) -> ModuleType:
     except ModuleNotFoundError as error:
         if is_target_itself(error, name):
             message = f"no module named {error.name!r} in {directory} or on the import path"
-            names = module_names(directory, error.name or "")
+            names = modules_beside(directory, error.name or "")
             raise ApplicationNotFound(message + offer(name.rpartition(".")[2], names)) from None
         raise failed(f"{name} cannot be imported", error) from error
     except BaseException as error:  # SystemExit too: a module that ends the program at import
@@ -165,16 +162,6 @@ def is_target_itself(error: ModuleNotFoundError, name: str) -> bool:
     if name != missing and not name.startswith(missing + "."):
         return False
     return not user_frames(error)
-
-
-def module_names(directory: Path, missing: str) -> list[str]:
-    """Return what could have been meant: the modules beside the missing one."""
-    for package in missing.split(".")[:-1]:
-        directory /= package
-    if not directory.is_dir():
-        return []
-    files = [path.stem for path in directory.glob("*.py") if path.stem != "__init__"]
-    return files + [path.parent.name for path in directory.glob("*/__init__.py")]
 
 
 # -- the attribute ------------------------------------------------------------------------------
@@ -324,16 +311,6 @@ def callables(owner: object) -> list[str]:
     ]
 
 
-def offer(name: str, names: list[str]) -> str:
-    """Return the end of a message that offers other names, the nearest first."""
-    near = difflib.get_close_matches(name, names, n=OFFERED, cutoff=0.5)
-    others = [item for item in names if item not in near][: OFFERED - len(near)]
-    if near:
-        rest = f" (it also offers {', '.join(others)})" if others else ""
-        return f"; did you mean {' or '.join(near)}?{rest}"
-    return f"; it offers {', '.join(others)}" if others else ""
-
-
 def described(value: object) -> str:
     """Return what a value is, in one short line."""
     kind = type(value)
@@ -344,42 +321,14 @@ def described(value: object) -> str:
 
 def failed(what: str, error: BaseException) -> ApplicationNotFound:
     """Return the error for an exception of the user's: ``what: file:line: Type: text``."""
-    text = " ".join(str(error).split())
-    if isinstance(error, SyntaxError) and error.filename:
-        where, text = f"{error.filename}:{error.lineno}: ", error.msg
-    else:
-        frames = user_frames(error)
-        where = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
-    kind = type(error).__name__
-    return ApplicationNotFound(f"{what}: {where}{kind}{': ' if text else ''}{text}")
+    return ApplicationNotFound(f"{what}: {whereabouts(error)}")
 
 
 # -- the traceback ------------------------------------------------------------------------------
 
-#: How the file names of stein's and of the import system's frames begin.
-MACHINERY: Final = (
-    str(Path(__file__).resolve().parent.parent) + os.sep,
-    str(Path(importlib.__file__).resolve().parent) + os.sep,
-    "<frozen importlib",
-)
-
-
-def is_machinery(filename: str) -> bool:
-    """Whether a frame belongs to the import system or to stein."""
-    return filename.startswith(MACHINERY)
-
-
-def user_frames(error: BaseException) -> list[traceback.FrameSummary]:
-    """Return the frames of an exception that are neither importlib's nor ours."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return [frame for frame in frames if not is_machinery(frame.filename)]
-
 
 def user_traceback(error: BaseException) -> str:
-    """Render a traceback that begins in the user's code.
-
-    Frames of the import system and of stein are left out, in the exception and in the chain
-    behind it.  An exception without any other frame keeps its own: then the fault is ours.
+    """Render a traceback that begins in the user's code, without stein's and importlib's frames.
 
     :param error: an exception; for an :class:`~stein.errors.ApplicationNotFound` with a cause,
         the cause is shown.
@@ -387,26 +336,4 @@ def user_traceback(error: BaseException) -> str:
     """
     if isinstance(error, ApplicationNotFound) and error.__cause__ is not None:
         error = error.__cause__
-    rendered = traceback.TracebackException.from_exception(error)
-    fold(rendered, error)
-    return "".join(rendered.format())
-
-
-def fold(rendered: traceback.TracebackException, error: BaseException) -> None:
-    """Leave out the machinery's frames, here and in the exceptions behind this one."""
-    kept = [frame for frame in rendered.stack if not is_machinery(frame.filename)]
-    if kept:
-        rendered.stack = traceback.StackSummary.from_list(kept)
-    elif isinstance(error, SyntaxError | ImportError):
-        # The traceback module leaves the headline out when there is no stack at all.
-        rendered.stack = None  # type: ignore[assignment]
-    pairs = [
-        (rendered.__cause__, error.__cause__),
-        (rendered.__context__, error.__context__),
-    ]
-    if isinstance(error, BaseExceptionGroup):
-        pairs += zip(rendered.exceptions or (), error.exceptions, strict=False)
-    for other, behind in pairs:
-        # A rendering has no cycles: it stops where an exception was seen before.
-        if other is not None and behind is not None:
-            fold(other, behind)
+    return render(error)

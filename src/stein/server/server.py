@@ -12,6 +12,7 @@ from stein.server.settings import Settings
 from stein.server.tls import make_context
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
@@ -38,6 +39,7 @@ class Server:
     :param port: listen on 127.0.0.1 at this port instead of on ``settings.bind``; 0: a free one.
     :param observer: called with the exchanges that have ended, one or a few at a time, by the
         thread that ended them.
+    :param tls: a TLS context to use as it is, instead of one made from the settings.
     :raises ConfigurationError: for settings that cannot work.
     """
 
@@ -48,12 +50,13 @@ class Server:
         *,
         port: int | None = None,
         observer: Callable[[Sequence[Exchange]], None] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.application = application
         self.settings = settings or Settings()
         self._bind = self.settings.bind if port is None else (f"127.0.0.1:{port}",)
         self._observer = observer
-        self._context = make_context(self.settings)
+        self._context = make_context(self.settings) if tls is None else tls
         self._engine: Engine | None = None
         self._serving = False
         self._closing = threading.Lock()  # guards _closed, as several threads may stop

@@ -1,52 +1,29 @@
-"""The command ``stein``.
+"""The command ``stein``: ``serve``, and the commands of the framework and of the application.
 
-Exit codes: 0 after a stop that was asked for; 1 if the application cannot be loaded, or if the
-single thread did not come back from a request in time to stop; 2 for a
+Exit codes: 0 after a stop that was asked for; 1 if the application cannot be loaded, if a command
+of it failed, or if the single thread did not come back from a request in time to stop; 2 for a
 mistake on the command line, in the environment or in a file that a setting names.  An error is
 one line on standard error; only an exception of the user's own code brings its traceback along.
+
+``stein serve`` imports what it serves with, the other commands what they need: neither pays for
+the other.
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import signal
 import sys
-from contextlib import contextmanager
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
-import stein
-from stein.errors import ApplicationNotFound, ConfigurationError, SteinError
-from stein.server import Server
-from stein.server.apploader import load_application, user_traceback
-from stein.serving.banner import banner
-from stein.serving.load import Given, load_settings, suspicious_names
-from stein.serving.logs import configure_error_log, make_access_log, may_colour
-from stein.serving.options import SettingsCommand, given_flags
+from stein.errors import ApplicationNotFound, SteinError
+from stein.serving.version import version_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from types import FrameType
+    from collections.abc import Sequence
 
-    from stein.observe.accesslog import AccessLog
-    from stein.server.settings import Settings
-    from stein.typing import WSGIApplication
-
-__all__ = ["cli", "main", "serve"]
-
-#: seconds that the server has to notice the end of a graceful stop by itself
-GRACE_OF_GRACE: Final = 1.0
-
-#: More descriptors than this no server here can use, while some programs that an application
-#: starts close every number up to the limit, one by one.
-MOST_FILES: Final = 1 << 20
-
-DEFAULT_HOST: Final = "127.0.0.1"
-DEFAULT_PORT: Final = "5000"
+__all__ = ["cli", "complain", "main"]
 
 
 def main(prog_name: str | None = None, args: Sequence[str] | None = None) -> NoReturn:
@@ -56,11 +33,13 @@ def main(prog_name: str | None = None, args: Sequence[str] | None = None) -> NoR
     :param args: the arguments; those of the process by default.
     :raises SystemExit: always.
     """
+    words = list(sys.argv[1:] if args is None else args) or ["--help"]
     try:
-        code = cli.main(
-            args=None if args is None else list(args), prog_name=prog_name, standalone_mode=False
-        )
+        code = program_for(words).main(args=words, prog_name=prog_name, standalone_mode=False)
     except ApplicationNotFound as error:
+        # Only a program that failed needs it.
+        from stein.server.apploader import user_traceback  # noqa: PLC0415
+
         if error.__cause__ is not None:
             click.echo(user_traceback(error), err=True, nl=False)
         complain(error)
@@ -69,11 +48,53 @@ def main(prog_name: str | None = None, args: Sequence[str] | None = None) -> NoR
         complain(error)
         sys.exit(2)
     except click.ClickException as error:
-        complain(f"{error.format_message()} (stein serve --help shows what there is)")
-        sys.exit(2)
+        sys.exit(explained(error, words))
     except click.Abort:  # Ctrl-C before the server ran
         sys.exit(128 + signal.SIGINT)
+    except Exception as error:
+        if not tell_failure(error):
+            raise
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def program_for(words: Sequence[str]) -> click.Group:
+    """Return the group that knows the command; ``serve`` must not wait for the framework."""
+    if words[0] == "serve":
+        return cli
+    from stein.serving.program import program  # noqa: PLC0415 - see above
+
+    return program
+
+
+def explained(error: click.ClickException, words: Sequence[str]) -> int:
+    """Write what click, or a command, complains about; return the exit code."""
+    trace = getattr(error, "trace", None)  # a NoAppException brings the user's traceback
+    if trace is not None:
+        click.echo(trace(), err=True, nl=False)
+        complain(error.message)
+        return 1
+    command = getattr(getattr(error, "ctx", None), "command_path", None)
+    if command is None:
+        command = "stein serve" if words[0] == "serve" else "stein"
+    text = error.format_message()
+    if isinstance(error, click.UsageError):
+        text = f"{text} ({command} --help shows what there is)"
+    complain(text)
+    return error.exit_code
+
+
+def tell_failure(error: Exception) -> bool:
+    """Show an exception of the user's code, and say so on one line; ``False`` if it is ours."""
+    # Only a command that failed needs them.
+    from stein.tracebacks import render, user_frames, whereabouts  # noqa: PLC0415
+    from stein.web.cli.groups import MACHINERY_OF_COMMANDS  # noqa: PLC0415
+
+    if not isinstance(error, SyntaxError) and not user_frames(error, MACHINERY_OF_COMMANDS):
+        return False
+    click.echo(render(error, MACHINERY_OF_COMMANDS), err=True, nl=False)
+    complain(whereabouts(error, MACHINERY_OF_COMMANDS))
+    return True
 
 
 def complain(error: object) -> None:
@@ -81,202 +102,22 @@ def complain(error: object) -> None:
     click.echo(f"stein: error: {' '.join(str(error).split())}", err=True)
 
 
-def version_text() -> str:
-    """Return what ``--version`` prints."""
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"stein {stein.__version__} ({python})"
+class Serving(click.Group):
+    """The group with ``serve`` alone; what it imports is imported when the command is asked for."""
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return ``serve``."""
+        if name != "serve":
+            return super().get_command(ctx, name)
+        from stein.serving.serve import serve_command  # noqa: PLC0415 - see above
+
+        return serve_command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the one name."""
+        return ["serve", *super().list_commands(ctx)]
 
 
-def print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
-    """Print the version and leave, if the flag was given."""
-    if value and not ctx.resilient_parsing:
-        click.echo(version_text())
-        ctx.exit()
-
-
-def version_option() -> click.Option:
-    """Return a ``--version`` flag."""
-    return click.Option(
-        ["--version"],
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=print_version,
-        help="Show the version and exit.",
-    )
-
-
-def serve(
-    target: str,
-    app_dir: str | None,
-    host: str | None,
-    port: str | None,
-    **params: str | tuple[str, ...] | None,
-) -> None:
-    """Serve the WSGI application APP until told to stop.
-
-    APP is module:attribute, module:factory('literal arguments'), path/to/file.py[:attribute], or
-    a module alone, in which application, app, create_app() and make_app() are looked for.
-
-    Ctrl-C or SIGTERM stop gracefully, a second Ctrl-C at once; SIGUSR1 opens the access log's
-    file anew.  Every setting can also be given as an environment variable; the names are below.
-    Sizes may be written 64k, 2MiB; times 30, 500ms, 2m.
-    """
-    flags = given_flags(params)
-    address = address_from(host, port)
-    if address is not None:
-        if "bind" in flags:
-            message = f"{address.source} and --bind both say where to listen; use --bind alone"
-            raise ConfigurationError(message)
-        flags["bind"] = address
-    settings = load_settings(flags, os.environ).settings
-    for wrong, meant in suspicious_names(os.environ).items():
-        click.echo(f"stein: warning: {wrong} is no setting; did you mean {meant}?", err=True)
-    application = load_application(target, app_dir)
-    configure_error_log(settings.log_level)
-    raise_file_limit()
-    access_log = make_access_log(settings, os.environ)
-    try:
-        run(application, settings, access_log, target)
-    finally:
-        if access_log is not None:
-            access_log.close()
-
-
-def address_from(host: str | None, port: str | None) -> Given | None:
-    """Return the address that ``--host`` and ``--port`` give, or None if neither was given."""
-    if host is None and port is None:
-        return None
-    if port is not None and not (port.isascii() and port.isdigit() and int(port) <= 0xFFFF):
-        message = f"--port {port}: must be a number from 0 to 65535"
-        raise ConfigurationError(message)
-    name = DEFAULT_HOST if host is None else host
-    if ":" in name and not name.startswith("["):
-        name = f"[{name}]"
-    source = " and ".join(
-        flag for flag, value in (("--host", host), ("--port", port)) if value is not None
-    )
-    return Given(source, (f"{name}:{port or DEFAULT_PORT}",))
-
-
-def run(
-    application: WSGIApplication, settings: Settings, access_log: AccessLog | None, target: str
-) -> None:
-    """Start the server, say so, and serve until it has stopped."""
-    # PERF: the bound method; calling the log object itself costs 40 ns more per request.
-    observer = None if access_log is None else access_log.observe
-    server = Server(application, settings, observer=observer)
-    with signals_to(server, access_log):
-        server.start()
-        colour = may_colour(sys.stderr, os.environ)
-        click.echo(banner(settings, server.addresses, target, colour=colour), err=True, nl=False)
-        server.serve()
-
-
-@contextmanager
-def signals_to(server: Server, access_log: AccessLog | None) -> Iterator[None]:
-    """Turn signals into requests to the server; the handlers only enqueue."""
-    interrupts = 0
-    orders: SimpleQueue[float | None] = SimpleQueue()  # its put() is made for signal handlers
-    Thread(target=see_to_the_end, args=(orders,), name="stein-stop", daemon=True).start()
-
-    def stop(graceful: float) -> None:
-        server.request_stop(graceful)
-        orders.put(graceful)
-
-    def terminate(_number: int, _frame: FrameType | None) -> None:
-        stop(server.settings.graceful_timeout)
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        nonlocal interrupts
-        interrupts += 1
-        stop(server.settings.graceful_timeout if interrupts == 1 else 0.0)
-
-    def reopen(_number: int, _frame: FrameType | None) -> None:
-        if access_log is not None:
-            access_log.reopen()
-
-    wanted = {"SIGTERM": terminate, "SIGINT": interrupt, "SIGUSR1": reopen}
-    numbers = {
-        getattr(signal, name): handler for name, handler in wanted.items() if hasattr(signal, name)
-    }
-    old = {number: signal.signal(number, handler) for number, handler in numbers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-        orders.put(None)
-
-
-def see_to_the_end(orders: SimpleQueue[float | None]) -> None:
-    """End the process if it has not stopped in the time that it was given.
-
-    With one thread nothing else can: the thread that would notice is inside the request.
-
-    :param orders: the seconds that each stop allows; ``None`` once the server has stopped.
-    """
-    graceful = orders.get()
-    while graceful is not None:
-        try:
-            graceful = orders.get(timeout=graceful + GRACE_OF_GRACE)
-        except Empty:
-            click.echo("stein: a request did not end in time; leaving without it", err=True)
-            os._exit(1)
-
-
-def raise_file_limit() -> None:
-    """Allow as many open files as the system does: each connection is one.
-
-    The soft limit is a courtesy to programs that use select(), which this server does not.
-    """
-    try:
-        import resource  # noqa: PLC0415 - there is none on Windows
-    except ImportError:
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (OSError, ValueError):
-        return  # macOS allows less than it says; the soft limit stays
-
-
-@click.group(
-    invoke_without_command=True,
-    params=[version_option()],
-    context_settings={"max_content_width": 100},
+cli: Final = Serving(
+    "stein", params=[version_option()], context_settings={"max_content_width": 100}
 )
-@click.pass_context
-def cli(ctx: click.Context) -> None:
-    """One Python package that carries a web request from the socket to the view function."""
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
-
-
-def further_params() -> list[click.Parameter]:
-    """Return what ``serve`` takes besides the settings."""
-    return [
-        click.Argument(["target"], metavar="APP"),
-        click.Option(
-            ["--app-dir"],
-            metavar="DIR",
-            help="Where APP is imported from, put first on the import path.  [default: here]",
-        ),
-        click.Option(
-            ["--host"],
-            metavar="HOST",
-            help=f"Short for --bind HOST:{DEFAULT_PORT}; goes with --port.",
-        ),
-        click.Option(
-            ["--port", "-p"],
-            metavar="PORT",
-            help=f"Short for --bind {DEFAULT_HOST}:PORT; 0 takes a free one.",
-        ),
-        version_option(),
-    ]
-
-
-cli.add_command(SettingsCommand("serve", callback=serve, params=further_params()))

@@ -116,7 +116,7 @@ class AppWide(Setup):
             )
 
         def add(state: BlueprintSetupState) -> None:
-            getattr(state.app.jinja_env, table)[known_as] = f
+            state.app._add_to_templates(table, known_as, f)  # noqa: SLF001 - the application's other half
 
         self.record_once(add)
 

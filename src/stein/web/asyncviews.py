@@ -203,6 +203,8 @@ async def _wind_up() -> None:
 
 def _let_go(loop: asyncio.AbstractEventLoop) -> None:
     """Close a loop that was inherited by fork, and leave that of the parent process as it is."""
+    if loop.is_closed():
+        return
     selector = getattr(loop, "_selector", None)
     if selector is None:  # uvloop's
         _inherited.append(loop)

@@ -222,13 +222,13 @@ class Config(dict[str, Any]):
 
         :param obj: the object, or its name for ``import_string``.
         """
-        if isinstance(obj, str):
+        found: object = obj
+        if isinstance(found, str):
             from stein.toolkit.modules import import_string  # noqa: PLC0415 - few give a name
 
-            obj = import_string(obj)
-        for key in dir(obj):
-            if key.isupper():
-                self[key] = getattr(obj, key)
+            found = import_string(found)
+        for name in filter(str.isupper, dir(found)):
+            self[name] = getattr(found, name)
 
     def from_mapping(
         self, mapping: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None, **kwargs: Any

@@ -40,10 +40,26 @@ class Templates(Setup):
 
     config: Config
 
+    # What is registered before the environment is made.
+    _for_templates: tuple[tuple[str, str, Callable[..., Any]], ...] = ()
+
     @cached_property
     def jinja_env(self) -> Environment:
         """The Jinja environment, made when it is first touched."""
-        return self.create_jinja_environment()
+        environment = self.create_jinja_environment()
+        for table, name, f in self._for_templates:
+            getattr(environment, table)[name] = f
+        return environment
+
+    def _add_to_templates(self, table: str, name: str, f: Callable[..., Any]) -> None:
+        """Register a filter, a test or a function, without a need for the environment.
+
+        Nearly every program has some, and Jinja takes longer to import than all of the framework.
+        """
+        if "jinja_env" in self.__dict__:
+            getattr(self.jinja_env, table)[name] = f
+        else:
+            self._for_templates = (*self._for_templates, (table, name, f))
 
     def create_jinja_environment(self) -> Environment:
         """Hook: make the Jinja environment."""
@@ -82,7 +98,7 @@ class Templates(Setup):
     @setupmethod
     def add_template_filter(self, f: TemplateFilterCallable, name: str | None = None) -> None:
         """Register a filter, as :meth:`template_filter` does."""
-        self.jinja_env.filters[name or f.__name__] = f
+        self._add_to_templates("filters", name or f.__name__, f)
 
     @overload
     def template_test(self, name: Test) -> Test: ...
@@ -99,7 +115,7 @@ class Templates(Setup):
     @setupmethod
     def add_template_test(self, f: TemplateTestCallable, name: str | None = None) -> None:
         """Register a test, as :meth:`template_test` does."""
-        self.jinja_env.tests[name or f.__name__] = f
+        self._add_to_templates("tests", name or f.__name__, f)
 
     @overload
     def template_global(self, name: Global) -> Global: ...
@@ -116,7 +132,7 @@ class Templates(Setup):
     @setupmethod
     def add_template_global(self, f: TemplateGlobalCallable, name: str | None = None) -> None:
         """Register a function, as :meth:`template_global` does."""
-        self.jinja_env.globals[name or f.__name__] = f
+        self._add_to_templates("globals", name or f.__name__, f)
 
     @staticmethod
     def _registering(add: Callable[..., None], name: Any) -> Any:

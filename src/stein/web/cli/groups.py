@@ -182,11 +182,8 @@ class FlaskGroup(AppGroup):
         # A module that calls app.run() unguarded would block whichever command imports it.
         note_command()
         if "obj" not in {**self.context_settings, **extra}:
-            extra["obj"] = ScriptInfo(
-                create_app=self.create_app,
-                set_debug_flag=self.set_debug_flag,
-                load_dotenv_defaults=self.load_dotenv,
-            )
+            info = ScriptInfo(None, self.create_app, self.set_debug_flag, self.load_dotenv)
+            extra["obj"] = info
         return super().make_context(info_name, args, parent=parent, **extra)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

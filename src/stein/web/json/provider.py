@@ -26,7 +26,7 @@ __all__ = ["DefaultJSONProvider", "JSONProvider"]
 _COMPACT: Final = (",", ":")
 
 #: how long JSON must be to have the next values looked at for whether they are large, and how many
-LARGE: Final = 512
+LARGE: Final = 256
 LOOKS: Final = 100
 
 
@@ -291,10 +291,7 @@ class DefaultJSONProvider(JSONProvider):
         :param kwargs: the items of a dict, instead.
         """
         app = self._app
-        if args or not kwargs:
-            value = self._prepare_response_obj(args, kwargs)
-        else:
-            value = kwargs
+        value = self._prepare_response_obj(args, kwargs)
         compact = self.compact
         if compact is None:
             compact = not app.debug

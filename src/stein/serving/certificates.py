@@ -1,0 +1,113 @@
+"""Certificates for development: made on the spot, signed by nobody."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import os
+import ssl
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from stein.errors import CertificateError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.x509 import Certificate, GeneralName
+
+__all__ = ["generate_adhoc_ssl_context", "generate_adhoc_ssl_pair", "make_ssl_devcert"]
+
+VALID_DAYS: Final = 365
+KEY_BITS: Final = 2048
+
+
+def generate_adhoc_ssl_pair(cn: str | None = None) -> tuple[Certificate, RSAPrivateKey]:
+    """Make a key and a certificate for a host, signed with that same key.
+
+    :param cn: the host's name, which then covers its subdomains too; by default this machine, as
+        ``localhost``, ``127.0.0.1`` and ``::1``.
+    :raises CertificateError: the package cryptography is not installed.
+    """
+    try:
+        from cryptography import x509  # noqa: PLC0415 - not installed with stein
+        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
+        from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415
+    except ImportError:
+        message = (
+            "A certificate made on the spot needs the package cryptography, which is not "
+            "installed: pip install cryptography, or give the files of a certificate and its key."
+        )
+        raise CertificateError(message) from None
+    key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+    host = cn or "localhost"
+    subject = x509.Name(
+        [
+            x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Made by stein for development"),
+            x509.NameAttribute(x509.NameOID.COMMON_NAME, host),
+        ]
+    )
+    names: list[GeneralName] = [x509.DNSName(host), x509.DNSName(f"*.{host}")]
+    if cn is None:
+        names += [x509.IPAddress(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1")]
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + dt.timedelta(days=VALID_DAYS))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(
+            x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    return certificate, key
+
+
+def make_ssl_devcert(
+    base_path: str, host: str | None = None, cn: str | None = None
+) -> tuple[str, str]:
+    """Write a certificate and its key to files, which can be used at each start.
+
+    A browser that was told once to trust it will not ask again, as it would with one that is
+    made anew each time.
+
+    :param base_path: the files' path without ``.crt`` and ``.key``.
+    :param host: the host that it is for, with its subdomains.
+    :param cn: the same, where no ``host`` is given.
+    :returns: the paths of certificate and key.
+    :raises CertificateError: the package cryptography is not installed.
+    """
+    certificate, key = generate_adhoc_ssl_pair(host or cn)
+    files = f"{base_path}.crt", f"{base_path}.key"
+    write_pair(certificate, key, *files)
+    return files
+
+
+def generate_adhoc_ssl_context() -> ssl.SSLContext:
+    """Make a TLS context with a new certificate; its key is on the disk for a moment only."""
+    certificate, key = generate_adhoc_ssl_pair()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["http/1.1"])
+    # OpenSSL reads files only.  The folder can be entered by its owner alone.
+    with tempfile.TemporaryDirectory() as folder:
+        files = str(Path(folder, "certificate")), str(Path(folder, "key"))
+        write_pair(certificate, key, *files)
+        context.load_cert_chain(*files)
+    return context
+
+
+def write_pair(certificate: Certificate, key: RSAPrivateKey, crt: str, pem: str) -> None:
+    """Write both as PEM; only the owner may read the key."""
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - not with stein
+
+    Path(crt).write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    text = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    # Made with its mode, so that there is no moment in which others could read it.
+    Path(pem).unlink(missing_ok=True)
+    with os.fdopen(os.open(pem, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(text)
