@@ -22,15 +22,15 @@ VENV_MADE := $(VENV)/.made
 PACKAGE := $(VENV)/.package
 DEV := $(VENV)/.dev
 
-.PHONY: help run test check format bench fuzz upstream-ready upstream-werkzeug browser docs lock clean
+.PHONY: help run test check format bench fuzz upstream-ready upstream-werkzeug upstream-flask browser docs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | \
 	  while IFS='|' read -r name text; do printf '%-24s %s\n' "$$name" "$$text"; done
 
-run: $(PACKAGE) ## start the guestbook on PORT (5000) and show it in the browser, if there is one
+run: $(PACKAGE) ## start the postcards on PORT (5000) and show them in the browser, if there is one
 	@$(PY) examples/browse.py "http://127.0.0.1:$(PORT)/" & \
-	  exec $(VENV)/bin/stein serve app:app --app-dir examples/guestbook --bind 127.0.0.1:$(PORT) $(ARGS)
+	  exec $(VENV)/bin/stein serve postcards --app-dir examples/postcards --bind 127.0.0.1:$(PORT) $(ARGS)
 
 test: $(DEV) ## all tests, with coverage; ARGS="tests/http -k cookies" runs some, without
 ifeq ($(ARGS),)
@@ -52,9 +52,10 @@ format: $(DEV) ## put the code into shape and mend what ruff can mend
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-bench: $(DEV) ## compare with other servers on this machine
+bench: $(DEV) ## compare with other servers, with Werkzeug and with Flask, on this machine
 	$(PY) bench/run.py $(ARGS)
 	$(PY) bench/toolkit.py --no-install
+	$(PY) bench/framework.py --no-install
 
 fuzz: $(VENV)/.fuzz ## feed each parser random bytes for FUZZ_SECONDS (600); FUZZ=words is one
 	for parser in $(FUZZ); do \
@@ -65,6 +66,9 @@ upstream-ready: $(VENV)/.upstream
 
 upstream-werkzeug: upstream-ready ## run Werkzeug's own tests through the drop-in
 	$(PY) tests/upstream/run.py werkzeug $(ARGS)
+
+upstream-flask: upstream-ready ## run Flask's own tests and examples through the drop-in
+	$(PY) tests/upstream/run.py flask flaskr javascript $(ARGS)
 
 browser: $(VENV)/.browser ## install what the browser test needs, except the browser
 

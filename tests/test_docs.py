@@ -1,25 +1,47 @@
 """The examples in the documentation, run.
 
-The ``python`` blocks of a page are one program: they run in order in one namespace, in an empty
-folder.  A block says what comes out of it with ``assert``.
+The blocks of a page are one program: they run in order, in an empty folder.
+
+* ``python`` is executed, in one namespace for the page.  It says what comes out of it with
+  ``assert``; or it prints that, and then the next block is ``text`` with what is printed.
+* A block whose first line is a comment with the name of a file (``# hello.py`` or
+  ``{# templates/index.html #}``) is saved under that name instead.
+* ``console`` has commands behind ``$``, and under each what it writes; one with nothing under it is
+  for the reader only.
+
+``...`` stands for anything, and ``/home/ada/hello`` for the folder.
 """
 
 from __future__ import annotations
 
+import contextlib
+import doctest
+import io
+import os
 import re
+import shlex
+import subprocess
 import sys
 import types
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
+
+from stein import Stein
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).parents[1]
 PAGES: Final = sorted((ROOT / "docs").rglob("*.md"))
-BLOCK: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK: Final = re.compile(r"^```([\w-]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE_NAME: Final = re.compile(r"(?:# |\{# )([\w./-]*\.\w+)(?: #\})?\n")
+FOLDER: Final = "/home/ada/hello"
+
+#: What is run in an order that matters has a program in one of these.
+RUN: Final = frozenset({"python", "console"})
 
 
 def application(environ: Any, start_response: Any) -> list[bytes]:
@@ -31,10 +53,25 @@ def application(environ: Any, start_response: Any) -> list[bytes]:
 GIVEN: Final[dict[str, dict[str, Any]]] = {"settings.md": {"app": application}}
 
 
-def blocks(text: str) -> Iterator[tuple[int, str]]:
-    """Give the examples of a page, each with the number of lines in front of it."""
+class Block(NamedTuple):
+    kind: str
+    lines_before: int
+    source: str
+
+    @property
+    def file_name(self) -> str | None:
+        match = FILE_NAME.match(self.source)
+        return match[1] if match else None
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """Give the blocks of a page, each with the number of lines in front of it."""
     for match in BLOCK.finditer(text):
-        yield text.count("\n", 0, match.start(1)), match[1]
+        yield Block(match[1], text.count("\n", 0, match.start(2)), match[2])
+
+
+def blocks_of(page: Path) -> list[Block]:
+    return list(blocks(page.read_text(encoding="utf-8")))
 
 
 def title(page: Path) -> str:
@@ -42,39 +79,165 @@ def title(page: Path) -> str:
 
 
 def has_examples(page: Path) -> bool:
-    return BLOCK.search(page.read_text(encoding="utf-8")) is not None
+    return any(block.kind in RUN for block in blocks_of(page))
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if has_examples(page)], ids=title)
+def is_as_shown(output: str, shown: str, flags: int = 0) -> bool:
+    output = output.replace(str(Path.cwd()), FOLDER)
+    # Trailing blanks cannot be seen on a page.
+    output = "".join(f"{line.rstrip()}\n" for line in output.rstrip().splitlines())
+    if doctest.OutputChecker().check_output(shown, output, doctest.ELLIPSIS | flags):
+        return True
+    print(output)  # so that it can be pasted
+    return False
+
+
+class Program:
+    """The blocks of a page that have run so far."""
+
+    def __init__(self, page: Path) -> None:
+        self.page = page
+        self.module = types.ModuleType(f"docs_{page.stem}".replace("-", "_"))
+        self.module.__dict__.update(GIVEN.get(page.name, {}))
+        self.printed = ""
+
+    def run(self, block: Block) -> None:
+        if self.printed:
+            assert block.kind == "text", f"{self.printed!r} was printed, and is not on the page"
+            # Messages are long lines, and may be broken on a page.
+            assert is_as_shown(self.printed, block.source, doctest.NORMALIZE_WHITESPACE)
+            self.printed = ""
+        elif block.file_name is not None:
+            file = Path(block.file_name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            # In a template the comment would leave an empty line.
+            _, _, rest = block.source.partition("\n")
+            text = rest if block.source.startswith("{#") else block.source
+            file.write_text(text, encoding="utf-8")
+        elif block.kind == "python":
+            self.execute(block)
+        elif block.kind == "console":
+            for command, shown in commands(block.source):
+                assert not shown or is_as_shown(output_of(command), shown), command
+
+    def execute(self, block: Block) -> None:
+        # The lines of a traceback are those of the page.
+        source = "\n" * block.lines_before + block.source
+        code = compile(source, str(self.page), "exec", dont_inherit=True)
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            exec(code, self.module.__dict__)  # noqa: S102 - our own documentation
+        self.printed = output.getvalue()
+
+
+def commands(source: str) -> Iterator[tuple[str, str]]:
+    """Give the commands of a block, each with what it should write."""
+    for part in re.split(r"^\$ ", source, flags=re.MULTILINE)[1:]:
+        command, _, shown = part.partition("\n")
+        yield command, f"{shown.rstrip()}\n" if shown.strip() else ""
+
+
+def output_of(command: str) -> str:
+    """Run a command without a shell; only ours, and variables in front of them."""
+    words = shlex.split(command)
+    environ = {key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ}
+    environ |= {"NO_COLOR": "1", "COLUMNS": "100"}
+    while "=" in words[0]:
+        name, _, value = words.pop(0).partition("=")
+        environ[name] = value
+    program = {"stein": ["-m", "stein"], "python": []}[words.pop(0)]
+    done = subprocess.run(
+        [sys.executable, *program, *words],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.stdout
+
+
+# The pages of the tutorial build on each other: tests/test_tutorial.py follows them.
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if has_examples(page) and page.parent.name != "tutorial"],
+    ids=title,
+)
 def test_the_examples_of_a_page_run(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    module = types.ModuleType(f"docs_{page.stem}")
-    module.__dict__.update(GIVEN.get(page.name, {}))
+    monkeypatch.syspath_prepend(tmp_path)
+    program = Program(page)
     # Classes that are made in an example look for their module.
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    for lines_before, source in blocks(page.read_text(encoding="utf-8")):
-        # The lines of a traceback are those of the page.
-        code = compile("\n" * lines_before + source, str(page), "exec", dont_inherit=True)
-        exec(code, module.__dict__)  # noqa: S102 - our own documentation
+    monkeypatch.setitem(sys.modules, program.module.__name__, program.module)
+    known = set(sys.modules)
+    try:
+        for block in blocks_of(page):
+            program.run(block)
+        assert not program.printed, f"{program.printed!r} was printed, and is not on the page"
+    finally:
+        for name in set(sys.modules) - known:
+            if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+                del sys.modules[name]
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.parent.name == "toolkit"], ids=title
+    "page", [page for page in PAGES if page.parent.name in {"toolkit", "web"}], ids=title
 )
-def test_a_page_of_the_toolkit_asserts_what_it_says(page: Path) -> None:
-    examples = [source for _, source in blocks(page.read_text(encoding="utf-8"))]
+def test_a_page_proves_what_it_says(page: Path) -> None:
+    examples = [block for block in blocks_of(page) if block.kind in RUN]
     assert examples
-    assert "assert " in "".join(examples)
+    assert any(block.kind == "console" or "assert " in block.source for block in examples)
 
 
 def test_a_failing_example_names_its_line() -> None:
-    ((before, source),) = blocks("one\n\n```python\nassert False\n```\n")
-    assert (before, source) == (3, "assert False\n")
+    (block,) = blocks("one\n\n```python\nassert False\n```\n")
+    assert block == ("python", 3, "assert False\n")
+
+
+def test_what_an_example_prints_must_be_on_the_page() -> None:
+    program = Program(ROOT / "docs" / "index.md")
+    program.run(Block("python", 0, "print('one', 2)\n"))
+    with pytest.raises(AssertionError, match="is not on the page"):
+        program.run(Block("python", 0, ""))
+    with pytest.raises(AssertionError):
+        program.run(Block("text", 0, "one 3\n"))
+    program.run(Block("text", 0, "one ...\n"))
 
 
 def test_links_lead_to_pages() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+\.md)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).is_file(), f"{title(page)}: {target}"
+
+
+def test_each_page_is_in_the_navigation() -> None:
+    listed = re.findall(r": ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(page.relative_to(ROOT / "docs").as_posix() for page in PAGES)
+
+
+# -- the keys of an application's configuration ---------------------------------------------------
+
+
+def rows_of_keys() -> dict[str, str]:
+    """Give the default of each key in the tables of the configuration, as it is written there."""
+    text = (ROOT / "docs" / "web" / "app.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", text, re.MULTILINE)
+    assert len(rows) == len(dict(rows)), "a key has two rows"
+    return dict(rows)
+
+
+def as_written(default: Any) -> str:
+    if isinstance(default, timedelta):
+        return f"{default.days} days"
+    if type(default) is int:
+        return f"`{default:_}`" if default >= 10_000 else f"`{default}`"
+    return f'`"{default}"`' if isinstance(default, str) else f"`{default}`"
+
+
+def test_each_key_of_the_configuration_has_a_row_with_its_default() -> None:
+    expected = {key: as_written(default) for key, default in Stein.default_config.items()}
+    assert rows_of_keys() == expected

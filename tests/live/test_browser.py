@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,31 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-]
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs: make browser")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+pytestmark = [pytest.mark.live, pytest.mark.browser]
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +23,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setenv("GUESTBOOK_DB", str(tmp_path_factory.mktemp("guestbook") / "book.sqlite3"))
         with ServeProcess("app:app", cwd=ROOT / "examples" / "guestbook") as server:
             yield f"http://127.0.0.1:{server.port}"
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A page that must load without an error in its console."""
-    page = browser.new_page()
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
-    yield page
-    page.close()
-    assert faults == []
 
 
 def test_somebody_signs_the_book(page: Any, site: str) -> None:
