@@ -237,9 +237,12 @@ class TestTemplates:
             "{{ 2|double }} {{ 2|triple }} {{ 2|negative }} {{ 3 is small }} {{ 3 is big }} "
             "{{ answer() }} {{ letter() }}"
         )
+        assert "jinja_env" not in vars(app)  # which would import Jinja
         assert app.jinja_env.from_string(text).render() == "4 6 -2 True False 42 x"
         assert double(1) + three_times(1) == 5
         assert small(1)
+        app.add_template_global(lambda: "late", "late")
+        assert app.jinja_env.from_string("{{ late() }}").render() == "late"
         assert answer_() == 42
 
     def test_what_subclasses_override_is_used(self) -> None:

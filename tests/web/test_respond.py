@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ from stein.web.app import Stein
 from stein.web.response import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
     from stein.typing import Environ, StartResponse
 
@@ -89,6 +90,26 @@ def test_a_generator_is_sent_as_it_comes(app: Stein) -> None:
     response = answer(app, generate())
     assert response.is_streamed
     assert "Content-Length" not in response.headers
+
+
+def test_an_asynchronous_generator_is_sent_as_it_comes(app: Stein) -> None:
+    ended = []
+
+    async def generate() -> AsyncIterator[str]:
+        try:
+            for piece in "abc":
+                await asyncio.sleep(0)
+                yield piece
+        finally:
+            ended.append(True)
+
+    app.add_url_rule("/", view_func=lambda: (generate(), 201), endpoint="index")  # type: ignore[arg-type]
+    response = app.test_client().get("/")
+    assert (response.status_code, response.text, ended) == (201, "abc", [True])
+    unread = answer(app, generate())
+    assert next(unread.iter_encoded()) == b"a"
+    unread.close()
+    assert ended == [True, True]
 
 
 def test_the_class_is_the_applications_choice(app: Stein) -> None:

@@ -231,12 +231,13 @@ class _Helper:
     def run(self, *call: Any) -> Any:
         """Run what :meth:`_Loop.begin` takes, and wait for what it returns or raises."""
         job = _Job(call)
-        self._jobs.put(job)
         try:
-            job.ended.acquire()
+            self._jobs.put(job)
+            job.ended.wait()
         except BaseException:  # Ctrl-C, for the thread that waits
             job.cancel()
-            job.ended.acquire()
+            self._jobs.put(job)  # it may have been interrupted in doing so
+            job.ended.wait()
             raise
         if job.error is None:
             return job.result
@@ -260,10 +261,10 @@ class _Job:
         self._call = call
         self._task: asyncio.Task[Any] | None = None
         self._unwanted = False
+        self._begun = False
         self.result: Any = None
         self.error: BaseException | None = None
-        self.ended = threading.Lock()  # held until the call has ended
-        self.ended.acquire()
+        self.ended = threading.Event()
 
     def cancel(self) -> None:
         """Cancel the call, begun or not.  The thread in front."""
@@ -274,7 +275,10 @@ class _Job:
                 task.get_loop().call_soon_threadsafe(task.cancel)
 
     def work(self) -> None:
-        """Do it.  The helper."""
+        """Do it, once.  The helper."""
+        if self._begun:
+            return
+        self._begun = True
         try:
             loop = _own_loop()
             self._task = task = loop.begin(*self._call)
@@ -285,7 +289,7 @@ class _Job:
         except BaseException as error:  # noqa: BLE001 - it is for the thread that waits
             self.error = error.with_traceback(_below(_below(error.__traceback__)))
         finally:
-            self.ended.release()
+            self.ended.set()
 
 
 def _help(jobs: SimpleQueue[_Job | None]) -> None:

@@ -333,8 +333,9 @@ class RequestContext(AppContext):
 
         The request is the same object, so that two threads should not read its body at a time.
         """
+        # A session that each of the two opened for itself would be two, and only one is saved.
         return type(self)(
-            self.app, self.request.environ, request=self.request, session=self._opened
+            self.app, self.request.environ, request=self.request, session=self._session
         )
 
     @property

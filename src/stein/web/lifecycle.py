@@ -340,15 +340,17 @@ class Lifecycle(Routes):
         :raises Exception: the error itself, if the key ``PROPAGATE_EXCEPTIONS`` says so, which by
             default is in debug mode and in tests.
         """
-        exc_info = sys.exc_info()
         if got_request_exception.receivers:
             got_request_exception.send(self, _async_wrapper=self.ensure_sync, exception=e)
         propagate = self.config["PROPAGATE_EXCEPTIONS"]
         if propagate is None:
             propagate = self.testing or self.debug
         if propagate:
-            raise e
-        self.log_exception(exc_info)  # type: ignore[arg-type]
+            try:
+                raise e
+            finally:
+                del e
+        self.log_exception(sys.exc_info())  # type: ignore[arg-type] # it is being handled
         answer: Any = InternalServerError(original_exception=e)
         handler = self._find_error_handler(answer, self._current_blueprints())
         if handler is not None:

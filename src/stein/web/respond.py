@@ -24,7 +24,8 @@ def to_response(app: Stein, value: Any) -> Response:
 
         * text or bytes, the body;
         * a dict or a list, sent as JSON;
-        * an iterator, such as a generator, of text or bytes, which is sent as it comes;
+        * an iterator, such as a generator, of text or bytes, which is sent as it comes; so is an
+          asynchronous one;
         * a response: of the application's class it is given back as it is, others are changed
           into one;
         * any other callable, which is called as a WSGI application;
@@ -77,7 +78,11 @@ def _unpack(value: tuple[Any, ...]) -> tuple[Any, Any, Any]:
 
 
 def _forced(app: Stein, value: Any) -> Response:
-    """The response of a WSGI application, which may be a response of another class."""
+    """The response of what is seldom returned: an application, a response of another class, ..."""
+    if hasattr(value, "__aiter__"):
+        from stein.web.asyncviews import iterate  # noqa: PLC0415 - late: asyncio
+
+        return app.response_class(iterate(value))
     if value is None:
         raise TypeError(
             f"The view function for {request.endpoint!r} did not return a valid response. The"

@@ -99,11 +99,13 @@ message_flashed = _signal(
 )
 
 
-def __getattr__(name: str) -> Namespace:
-    if name != "_signals":
+def __getattr__(name: str) -> Namespace | type[Namespace]:
+    if name not in {"Namespace", "_signals"}:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Under this name the namespace is known to programs that look inside.
     from blinker import Namespace  # noqa: PLC0415 - as above
 
+    if name == "Namespace":  # extensions make signals of their own with it
+        return Namespace
+    # Under this name the namespace is known to programs that look inside.
     namespace = globals()["_signals"] = Namespace(_quiet)  # type: ignore[arg-type]
     return namespace

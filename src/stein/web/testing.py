@@ -298,7 +298,8 @@ _ADDRESS = frozenset({"base_url", "subdomain", "url_scheme"})
 @cache
 def _user_agent() -> str:
     """What the clients call themselves; the name that tests know, where stein stands in for it."""
-    if "stein.dropin" in sys.modules:
+    dropin = sys.modules.get("stein.dropin")
+    if dropin is not None and dropin.installed():
         # Late: it takes long to import, and is used by few.
         from importlib.metadata import version  # noqa: PLC0415 - see above
 

@@ -23,7 +23,8 @@ def get_version(ctx: click.Context, _param: click.Parameter | None, value: Any) 
     if not value or ctx.resilient_parsing:
         return
     lines = [f"Python {platform.python_version()}", f"stein {VERSION}"]
-    if "stein.dropin.finder" in sys.modules:
+    dropin = sys.modules.get("stein.dropin")
+    if dropin is not None and dropin.installed():
         from importlib.metadata import version  # noqa: PLC0415 - for this flag only
 
         lines += [f"{name} {version(name.lower())} (its interface)" for name in NAMES]

@@ -1,10 +1,10 @@
 r"""Large values are written by orjson, if it is installed and would write the same.
 
 It is five to ten times as fast as the standard library, but not in all the same: it writes floats
-with other exponents, NaN as null, members of an Enum without asking, and nothing as ``\\uXXXX``.
+with other exponents, NaN as null, members of an Enum without asking, and nothing as ``\uXXXX``.
 What a value is made of shows whether any of this matters, and looking costs half of what there
 is to gain in a list of dicts, and next to nothing in a long text.  So it pays for large values,
-and small ones are left alone (0.1 us for the question).
+and small ones are left alone; see ``LOOKS`` in :mod:`stein.web.json.provider`.
 """
 
 from __future__ import annotations

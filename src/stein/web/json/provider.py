@@ -163,7 +163,7 @@ def _encoder_with(settings: dict[str, Any]) -> Callable[[Any], str]:
         encoder, "encode_basestring_ascii" if settings["ensure_ascii"] else "encode_basestring"
     )
     item, key = settings["separators"]
-    # PERF: `json.dumps` makes a Python and a C object for each call: 4.2 us instead of 1.0 for a
+    # PERF: `json.dumps` makes a Python and a C object for each call: 2.3 us instead of 0.7 for a
     # dict of two.  The C object is good for many calls, in many threads at once, as long as it
     # does not keep book (the first argument) of which containers it is in.  So a circle runs into
     # the limit of recursion, and json.dumps then does it again to find the words for that.
@@ -271,7 +271,7 @@ class DefaultJSONProvider(JSONProvider):
         :param kwargs: for :func:`json.loads`.
         """
         # PERF: json.loads, called with text, spends most of its time on looking at its arguments
-        # and for spaces around the value: 0.6 us instead of 1.6 for a dict of two.
+        # and for spaces around the value: 0.5 us instead of 1.3 for a dict of two.
         if not kwargs and type(s) is str:
             try:
                 value, end = _scan()(s, 0)

@@ -319,7 +319,7 @@ class TaggedJSONSerializer:
     def dumps(self, value: Any) -> str:
         """Write a value as JSON with tags and without spaces."""
         # PERF: most sessions hold text and numbers; asking eight tags for each of these, and
-        # copying what they are in, takes ten times as long as seeing that there is nothing to do.
+        # copying what they are in, takes three times as long as seeing that there is nothing to do.
         if self.order != self._stock or not self._is_plain(value):
             value = self.tag(value)
         return dumps(value, separators=(",", ":"))

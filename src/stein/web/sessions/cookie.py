@@ -155,7 +155,7 @@ class SecureCookieSessionInterface(SessionInterface):
             return
         name = self.get_cookie_name(app)
         # PERF: most requests of a page do not ask for the session, and most sessions are not
-        # permanent: 1.3 us instead of 3 with request.cookies.
+        # permanent: 1.5 us instead of 3.2 with request.cookies.
         value = value_of(name, field)
         if value is None:
             value = request.cookies.get(name)
