@@ -35,8 +35,10 @@ def test_a_name_is_the_same_object_under_both_names() -> None:
     run(
         """
         import stein.dropin
+        assert not stein.dropin.installed()
         stein.dropin.install()
         stein.dropin.install()
+        assert stein.dropin.installed()
         import werkzeug.exceptions, werkzeug.utils
         from werkzeug import Request
         from werkzeug.local import LocalProxy
@@ -130,6 +132,98 @@ def test_packages_can_be_walked_and_the_version_asked() -> None:
     assert (version, name, found) == ("3.1.9", "werkzeug", "['werkzeug']")
 
 
+def test_flask_is_ours_under_its_name() -> None:
+    run(
+        """
+        import stein.dropin
+        stein.dropin.install()
+        import flask, flask.views
+        from flask import Flask, json, request
+        from flask.globals import _cv_app, _cv_request, app_ctx
+        from flask.json.provider import DefaultJSONProvider
+        import stein, stein.web.globals, stein.web.json.provider, stein.web.json
+        assert Flask is stein.Stein is flask.app.Flask
+        assert request is stein.request
+        assert json.dumps is stein.web.json.dumps
+        assert DefaultJSONProvider is stein.web.json.provider.DefaultJSONProvider
+        assert app_ctx is stein.web.globals.app_ctx
+        app = Flask("there")
+        with app.test_request_context("/"):
+            assert _cv_app.get().app is _cv_request.get().app is app == flask.current_app
+            assert flask.helpers.url_for("static", filename="a") == "/static/a"
+        """,
+        "-W",
+        "error",
+    )
+
+
+def test_importing_a_package_is_enough_to_reach_its_modules() -> None:
+    run(
+        """
+        import stein.dropin
+        stein.dropin.install()
+        import flask
+        assert flask.helpers.__name__ == "flask.helpers"
+        assert flask.json.provider.JSONProvider
+        import werkzeug
+        assert werkzeug.exceptions.NotFound.code == 404
+        """
+    )
+
+
+def test_the_version_of_flask_answers_with_a_warning_where_it_is_asked() -> None:
+    out = run(
+        """
+        import stein.dropin, warnings, importlib.metadata
+        stein.dropin.install()
+        import flask
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert flask.__version__ == importlib.metadata.version("flask") == "3.1.3"
+        (warning,) = caught
+        print(warning.category.__name__, warning.filename, "flask" in dir(flask))
+        assert "importlib.metadata.version('flask')" in str(warning.message)
+        assert "__version__" not in dir(flask) and "__version__" not in flask.__all__
+        """
+    )
+    assert out == "DeprecationWarning <string> False\n"
+
+
+def test_the_command_of_flask_is_an_entry_point() -> None:
+    out = run(
+        """
+        import stein.dropin, importlib.metadata
+        stein.dropin.install()
+        (point,) = importlib.metadata.entry_points(group="console_scripts", name="flask")
+        print(point.value, point.load().__module__)
+        print(importlib.metadata.packages_distributions()["flask"])
+        """
+    )
+    assert out == "flask.cli:main stein.web.cli.program\n['flask']\n"
+
+
+def test_a_passing_patch_of_pytest_is_taken_back() -> None:
+    run(
+        """
+        import stein.dropin
+        stein.dropin.install()
+        import flask.globals, flask.app, werkzeug.utils
+        from pytest import MonkeyPatch
+        for module, name in [
+            (werkzeug.utils, "redirect"), (flask.app, "Stein"), (flask.app, "request"),
+        ]:
+            real = getattr(module, name)
+            with MonkeyPatch.context() as first, MonkeyPatch.context() as second:
+                first.setattr(module, name, 1)
+                second.setattr(module, name, 2)
+                assert getattr(module, name) == vars(module)[name] == 2
+            assert getattr(module, name) is real
+        assert "redirect" in vars(werkzeug.utils) and "Stein" in dir(flask.app)
+        assert "request" in dir(flask.app) and "_chosen" not in dir(flask.app)
+        """
+    )
+
+
 def test_star_import_gives_the_public_names() -> None:
     run(
         """
@@ -190,12 +284,14 @@ def test_the_real_package_imported_before_is_refused() -> None:
 def test_the_resources_of_a_package_are_those_of_ours() -> None:
     loader = finder.AliasLoader()
     assert loader.get_resource_reader("werkzeug.utils") is None
+    assert loader.get_code("flask.app") is None
     reader = loader.get_resource_reader("werkzeug.routing")
     assert "map.py" in set(reader.contents())
 
 
 def test_a_distribution_has_no_files() -> None:
     distribution = finder.AliasDistribution("werkzeug", "3.1.9")
+    assert distribution.files is None
     assert distribution.read_text("RECORD") is None
     assert distribution.read_text("entry_points.txt") is None
     with pytest.raises(FileNotFoundError, match="no files of its own"):

@@ -108,3 +108,40 @@ def test_help_tells_the_three_ways(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert all(way in done.stdout for way in ("SCRIPT", "-m MODULE", "-c CODE"))
     assert run(folder=tmp_path).stdout == done.stdout
+
+
+SITE = """\
+from flask import Flask
+app = Flask(__name__)
+
+@app.route("/there")
+def there():
+    return "there"
+
+@app.cli.command()
+def greet():
+    print("hello")
+"""
+
+
+def test_the_flask_command_runs_as_a_module(tmp_path: Path) -> None:
+    (tmp_path / "site_one.py").write_text(SITE)
+    done = run("-m", "flask", "--app", "site_one", "routes", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "/there" in done.stdout
+    assert run("-m", "flask", "--app", "site_one", "greet", folder=tmp_path).stdout == "hello\n"
+    assert "python -m flask" in run("-m", "flask", "--help", folder=tmp_path).stdout
+    wrong = run("-m", "flask", "--app", "nothing", "routes", folder=tmp_path)
+    assert wrong.returncode == 2
+    assert "nothing" in wrong.stderr
+
+
+def test_pytest_runs_tests_that_import_flask(tmp_path: Path) -> None:
+    (tmp_path / "site_one.py").write_text(SITE)
+    (tmp_path / "test_site.py").write_text(
+        "from site_one import app\n\n"
+        "def test_it():\n    assert app.test_client().get('/there').text == 'there'\n"
+    )
+    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", folder=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout

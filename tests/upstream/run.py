@@ -1,8 +1,8 @@
-"""Run an upstream project's own tests through the drop-in, and hold the outcome to a list.
+"""Run upstream projects' own tests through the drop-in, and hold the outcome to a list.
 
-``make upstream-werkzeug`` runs this.  The source distribution is fetched once, at the version and
-hash of ``sources.txt``, into a cache outside the repository; upstream itself is never
-installed, and this program stops if it is.
+``make upstream-werkzeug`` and ``make upstream-flask`` run this.  A source distribution is fetched
+once, at the version and hash of ``sources.txt``, into a cache outside the repository; upstream
+itself is never installed, and this program stops if it is.
 
 Status 0: what passes and what fails is what the list says, and enough passes.  1: it is not.
 2: the tests could not be run.
@@ -13,18 +13,42 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 import tomllib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 HERE: Final = Path(__file__).parent
-LEAST_SHARE: Final = 0.97
+ASIDE: Final = ("flask", "werkzeug")  #: must not be installed
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Tests that come with a source distribution."""
+
+    source: str  #: the distribution
+    folder: str = "."  #: where in it
+    least_share: float = 1.0  #: of those that pass
+    plugins: tuple[str, ...] = ()  #: of pytest, in ``plugins/``
+
+
+SUITES: Final = {
+    "werkzeug": Suite("werkzeug", least_share=0.97),
+    "flask": Suite("flask", least_share=0.98, plugins=("before_pytest_9",)),
+    # programs that Flask comes with, and their tests: they run as they are
+    "flaskr": Suite("flask", "examples/tutorial"),
+    "javascript": Suite("flask", "examples/javascript"),
+}
 
 
 class CannotRun(Exception):  # noqa: N818 - it says what has happened
@@ -33,7 +57,7 @@ class CannotRun(Exception):  # noqa: N818 - it says what has happened
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What stands in ``<project>.toml``."""
+    """What stands in ``<suite>.toml``; where there is no such file, all tests pass."""
 
     leave_out: tuple[str, ...]  #: files that belong to another part of stein, with their reason
     differs: dict[str, str]  #: test -> why we differ on purpose
@@ -41,6 +65,8 @@ class Expectation:
     @classmethod
     def read(cls, path: Path) -> Expectation:
         """Read the list; an entry without a reason is refused."""
+        if not path.exists():
+            return cls((), {})
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         differs = {}
         for entry in table.get("differs", []):
@@ -65,6 +91,15 @@ def refuse_installed(project: str) -> None:
     if importlib.util.find_spec(project) is not None:
         message = f"{project} is installed in {sys.prefix}: the result would prove nothing"
         raise CannotRun(message)
+
+
+@contextmanager
+def passing_copy(folder: Path) -> Iterator[Path]:
+    """A copy to run in: the cache stays as it was unpacked, whatever a program writes."""
+    with TemporaryDirectory() as passing:
+        copy = Path(passing) / folder.name
+        shutil.copytree(folder, copy)
+        yield copy
 
 
 def fetch(project: str) -> Path:
@@ -92,7 +127,9 @@ def fetch(project: str) -> Path:
     return folder
 
 
-def run_tests(folder: Path, expectation: Expectation, extra: list[str]) -> dict[str, str]:
+def run_tests(
+    folder: Path, suite: Suite, expectation: Expectation, extra: list[str]
+) -> dict[str, str]:
     """Run the tests; give each one's outcome: passed, failed or skipped."""
     with TemporaryDirectory() as passing:
         report = Path(passing) / "report.xml"
@@ -100,8 +137,9 @@ def run_tests(folder: Path, expectation: Expectation, extra: list[str]) -> dict[
         command += ["-p", "no:cacheprovider", "--tb=short", "-o", "junit_family=xunit1"]
         command += [f"--junitxml={report}", "--timeout=60"]
         command += [f"--ignore={name}" for name in expectation.leave_out]
+        command += [word for name in suite.plugins for word in ("-p", name)]
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-        environment.pop("PYTHONPATH", None)
+        environment["PYTHONPATH"] = str(HERE / "plugins")
         subprocess.run([*command, *extra], cwd=folder, env=environment, check=False)
         if not report.exists():
             message = "pytest wrote no report; what it said stands above"
@@ -123,14 +161,16 @@ def outcomes(report: ET.ElementTree[ET.Element]) -> dict[str, str]:
     return found
 
 
-def judge(project: str, found: dict[str, str], expectation: Expectation) -> int:
+def judge(
+    name: str, found: dict[str, str], expectation: Expectation, least_share: float = 1.0
+) -> int:
     """Print how the outcomes compare with the list; the exit status."""
     failed = {test for test, outcome in found.items() if outcome == "failed"}
     passed = {test for test, outcome in found.items() if outcome == "passed"}
     listed = set(expectation.differs)
     share = len(passed) / max(1, len(passed) + len(failed))
     print(
-        f"\n{project}: {len(passed)} passed, {len(failed)} failed ({len(failed & listed)} of them "
+        f"\n{name}: {len(passed)} passed, {len(failed)} failed ({len(failed & listed)} of them "
         f"differ on purpose), {len(found) - len(passed) - len(failed)} skipped: {share:.1%}"
     )
     wrong = 0
@@ -141,30 +181,40 @@ def judge(project: str, found: dict[str, str], expectation: Expectation) -> int:
         said = found.get(test, "not there")
         print(f"  is on the list of those that differ, but is {said}: {test}")
         wrong = 1
-    if share < LEAST_SHARE:
-        print(f"  fewer than {LEAST_SHARE:.0%} pass")
+    if share < least_share:
+        print(f"  fewer than {least_share:.0%} pass")
         wrong = 1
     return wrong
 
 
-def main(arguments: list[str]) -> int:
-    """Run one project's tests."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("project", choices=["werkzeug"])
-    parser.add_argument("extra", nargs="*", help="for pytest; the list is then not asked")
-    options = parser.parse_args(arguments)
-    project = options.project
+def run_suite(name: str, extra: list[str]) -> int:
+    """Run one suite and say how it went; the exit status."""
+    suite = SUITES[name]
     try:
-        refuse_installed(project)
-        expectation = Expectation.read(HERE / f"{project}.toml")
-        folder = fetch(project)
-        found = run_tests(folder, expectation, options.extra)
+        for project in ASIDE:
+            refuse_installed(project)
+        expectation = Expectation.read(HERE / f"{name}.toml")
+        with passing_copy(fetch(suite.source) / suite.folder) as folder:
+            found = run_tests(folder, suite, expectation, extra)
     except CannotRun as error:
-        print(f"upstream {project}: {error}", file=sys.stderr)
+        print(f"upstream {name}: {error}", file=sys.stderr)
         return 2
-    if options.extra:
+    if extra:
         return int("failed" in found.values())
-    return judge(project, found, expectation)
+    return judge(name, found, expectation, suite.least_share)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the suites that are named; the worst of their exit statuses, where 1 is the worst."""
+    first = arguments.index("--") if "--" in arguments else len(arguments)
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").partition("\n")[0],
+        epilog="What follows -- is for pytest; the list is then not asked.",
+    )
+    parser.add_argument("suite", choices=SUITES, nargs="+")
+    suites = parser.parse_args(arguments[:first]).suite
+    statuses = {run_suite(name, arguments[first + 1 :]) for name in suites}
+    return next(status for status in (1, 2, 0) if status in statuses)
 
 
 if __name__ == "__main__":

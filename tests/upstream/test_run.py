@@ -38,7 +38,7 @@ def test_all_passed_is_well() -> None:
 
 
 def test_a_failure_that_is_listed_is_well() -> None:
-    assert judge("x", {**MANY, "t": "failed"}, Expectation((), {"t": "on purpose"})) == 0
+    assert judge("x", {**MANY, "t": "failed"}, Expectation((), {"t": "on purpose"}), 0.98) == 0
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,44 @@ def test_a_failure_that_is_listed_is_well() -> None:
 def test_what_is_not_as_listed_fails_the_run(
     found: dict[str, str], differs: dict[str, str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert judge("x", found, Expectation((), differs)) == 1
+    assert judge("x", found, Expectation((), differs), 0.97) == 1
     assert said in capsys.readouterr().out
+
+
+def test_where_there_is_no_list_every_test_has_to_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = Expectation.read(tmp_path / "none.toml")
+    assert nothing == Expectation((), {})
+    assert judge("x", {**MANY, "t": "failed"}, nothing) == 1
+    assert "fewer than 100% pass" in capsys.readouterr().out
+
+
+def test_a_copy_is_what_runs_and_it_goes_away(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "a.py").touch()
+    with run.passing_copy(tmp_path / "app") as copy:
+        (copy / "b.py").touch()
+        assert (copy / "a.py").exists()
+    assert not copy.exists()
+    assert not (tmp_path / "app" / "b.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status"), [([0, 0], 0), ([0, 2], 2), ([2, 1], 1), ([1, 0], 1)]
+)
+def test_one_suite_that_fails_fails_all(
+    statuses: list[int], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, list[str]]] = []
+
+    def run_suite(name: str, extra: list[str]) -> int:
+        asked.append((name, extra))
+        return statuses[len(asked) - 1]
+
+    monkeypatch.setattr(run, "run_suite", run_suite)
+    assert run.main(["flask", "flaskr", "--", "-k", "x"]) == status
+    assert asked == [("flask", ["-k", "x"]), ("flaskr", ["-k", "x"])]
 
 
 def test_an_entry_needs_a_reason_and_stands_once(tmp_path: Path) -> None:
@@ -72,7 +108,8 @@ def test_an_entry_needs_a_reason_and_stands_once(tmp_path: Path) -> None:
 
 
 def test_the_real_project_installed_would_prove_nothing() -> None:
-    run.refuse_installed("werkzeug")
+    for project in run.ASIDE:
+        run.refuse_installed(project)
     with pytest.raises(CannotRun, match="pytest is installed in"):
         run.refuse_installed("pytest")
 
@@ -82,3 +119,4 @@ def test_the_sources_are_pinned_by_version_and_hash() -> None:
     pins = [line for line in lines if not line.startswith("#")]
     assert pins
     assert all("==" in pin and " --hash=sha256:" in pin for pin in pins)
+    assert {pin.partition("==")[0] for pin in pins} == {s.source for s in run.SUITES.values()}

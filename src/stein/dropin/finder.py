@@ -13,19 +13,28 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from importlib.abc import Loader, MetaPathFinder, PathEntryFinder
 from importlib.machinery import ModuleSpec
 from importlib.metadata import Distribution, DistributionFinder
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from stein.dropin.table import ALIASES, DISTRIBUTIONS, Target
+from stein.dropin.table import (
+    ALIASES,
+    COMMANDS,
+    DISTRIBUTIONS,
+    VERSION_UNTIL,
+    Target,
+    split,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from os import PathLike
+    from types import CodeType
 
-__all__ = ["Alias", "AliasFinder", "install"]
+__all__ = ["Alias", "AliasFinder", "install", "installed"]
 
 PLACE: Final = "stein-dropin:"
 # What describes the alias itself and is never looked for in a target.
@@ -39,22 +48,25 @@ class Alias(ModuleType):
 
     def __init__(self, name: str, target: Target) -> None:
         super().__init__(name)
+        own_names = super().__dict__
         set_own = super().__setattr__
-        set_own("_target", target)
-        module = importlib.import_module(target) if isinstance(target, str) else None
+        chosen, rest = split(target)
+        module = importlib.import_module(rest) if rest else None
+        set_own("_names", own_names)
+        set_own("_chosen", chosen)
         set_own("_module", module)
         about = f"The names of {name}, which live in several modules of stein."
         set_own("__doc__", about if module is None else module.__doc__)
 
     def _home(self, name: str) -> tuple[Any, str]:
         """The module that holds a name, and the name there."""
-        if self._module is not None:
-            return self._module, name
-        target: dict[str, str] = self._target
-        if name not in target:
+        chosen: dict[str, str] = self._chosen
+        if name in chosen:
+            home, _, own = chosen[name].partition(":")
+            return importlib.import_module(home), own or name
+        if self._module is None:
             raise AttributeError(self._missing(name))
-        home, _, own = target[name].partition(":")
-        return importlib.import_module(home), own or name
+        return self._module, name
 
     def _missing(self, name: str) -> str:
         return f"module {self.__name__!r} (from stein.dropin) has no attribute {name!r}"
@@ -62,8 +74,13 @@ class Alias(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name in _OWN or name == "_module":
             raise AttributeError(self._missing(name))
+        if f"{self.__name__}.{name}" in ALIASES:
+            # Upstream imports its submodules along with the package, so `import flask` is enough.
+            return importlib.import_module(f"{self.__name__}.{name}")
+        if name == "__version__" and self.__name__ in VERSION_UNTIL:
+            return _version(self.__name__)
         if name == "__all__" and self._module is None:
-            return sorted(name for name in self._target if not name.startswith("_"))
+            return sorted(name for name in self._chosen if not name.startswith("_"))
         home, own = self._home(name)
         try:
             return getattr(home, own)
@@ -81,16 +98,41 @@ class Alias(ModuleType):
         else:
             setattr(home, own, value)
 
+    # What sets a name for a while and takes it back (pytest, mock) looks in here for the value
+    # that was; without one it would delete the name.
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override] # a module's can be set, too
+        names: dict[str, Any] = self._names if self._module is None else vars(self._module)
+        if not self._chosen:
+            return names
+        names = {**names}
+        for name, place in self._chosen.items():
+            home, _, own = place.partition(":")
+            if home in sys.modules and hasattr(sys.modules[home], own or name):
+                names[name] = getattr(sys.modules[home], own or name)
+        return names
+
     def __delattr__(self, name: str) -> None:
-        if name in self.__dict__:
+        if name in self._names:
             super().__delattr__(name)
         else:
             home, own = self._home(name)
             delattr(home, own)
 
     def __dir__(self) -> list[str]:
-        names = self._target if self._module is None else dir(self._module)
-        return sorted({*self.__dict__, *names} - {"_module", "_target"})
+        others = [] if self._module is None else dir(self._module)
+        names = {*self._names, *self._chosen, *others}
+        return sorted(names - {"_chosen", "_module", "_names"})
+
+
+def _version(package: str) -> str:
+    warnings.warn(
+        f"{package}.__version__ will be gone in {package} {VERSION_UNTIL[package]}; ask "
+        f"importlib.metadata.version({package!r}), or look for the feature itself",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    return DISTRIBUTIONS[package]
 
 
 class AliasLoader(Loader):
@@ -103,14 +145,23 @@ class AliasLoader(Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Do nothing: an alias has no code of its own."""
 
+    def get_code(self, name: str) -> CodeType | None:
+        """The code of ``python -m package``: it calls the ``main`` that the table names."""
+        chosen, _ = split(ALIASES[name])
+        if not name.endswith(".__main__") or "main" not in chosen:
+            return None
+        home, _, own = chosen["main"].partition(":")
+        program = f"from {home} import {own or 'main'} as main\nmain()\n"
+        return compile(program, f"<{name}, from stein.dropin>", "exec")
+
     def get_resource_reader(self, name: str) -> Any:
         """The resources of the package that the alias stands for."""
-        target = ALIASES[name]
-        if not isinstance(target, str):
+        _, module = split(ALIASES[name])
+        if not module:
             return None
-        spec = importlib.import_module(target).__spec__
+        spec = importlib.import_module(module).__spec__
         reader = getattr(spec and spec.loader, "get_resource_reader", None)
-        return reader(target) if reader else None
+        return reader(module) if reader else None
 
 
 _LOADER: Final = AliasLoader()
@@ -123,7 +174,11 @@ def _is_package(name: str) -> bool:
 def _spec(name: str) -> ModuleSpec | None:
     if name not in ALIASES:
         return None
-    spec = ModuleSpec(name, _LOADER, origin="stein.dropin", is_package=_is_package(name))
+    origin = "stein.dropin"
+    if name.endswith(".__main__"):
+        # becomes sys.argv[0], from which commands work out how they were called
+        origin = f"{PLACE}{name.replace('.', '/')}.py"
+    spec = ModuleSpec(name, _LOADER, origin=origin, is_package=_is_package(name))
     if spec.submodule_search_locations is not None:
         spec.submodule_search_locations.append(PLACE + name)
     return spec
@@ -178,11 +233,15 @@ class AliasDistribution(Distribution):
     """The metadata of a distribution that is not installed and whose interface stein offers."""
 
     def __init__(self, name: str, version: str) -> None:
-        self._text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        self._texts = {"METADATA": about, "PKG-INFO": about, "top_level.txt": f"{name}\n"}
+        if name in COMMANDS:
+            command = f"[console_scripts]\n{name} = {COMMANDS[name]}\n"
+            self._texts["entry_points.txt"] = command
 
     def read_text(self, filename: str) -> str | None:
-        """The text of a metadata file; only the main one exists."""
-        return self._text if filename in {"METADATA", "PKG-INFO"} else None
+        """The text of a metadata file, or ``None``: there is no list of files."""
+        return self._texts.get(filename)
 
     def locate_file(self, path: str | PathLike[str]) -> Any:
         """Not supported: there are no files."""
@@ -196,13 +255,18 @@ def _path_hook(entry: str) -> AliasPathFinder:
     return AliasPathFinder(entry.removeprefix(PLACE))
 
 
+def installed() -> bool:
+    """Whether the alias names lead to stein, in this process."""
+    return any(isinstance(finder, AliasFinder) for finder in sys.meta_path)
+
+
 def install() -> None:
     """Let the alias names lead to stein, in this process; a second call does nothing.
 
     :raises ImportError: if the real package was imported before, so that a program would see two
         classes of the same name.
     """
-    if any(isinstance(finder, AliasFinder) for finder in sys.meta_path):
+    if installed():
         return
     for name in ALIASES:
         if name in sys.modules:

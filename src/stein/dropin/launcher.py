@@ -25,7 +25,7 @@ usage: python -m stein.dropin SCRIPT [ARGUMENT ...]
        python -m stein.dropin -m MODULE [ARGUMENT ...]
        python -m stein.dropin -c CODE [ARGUMENT ...]
 
-Runs a Python program with `import werkzeug` and its submodules leading to stein.
+Runs a Python program with `import flask`, `import werkzeug` and their submodules leading to stein.
 Options of the interpreter stand before: python -W error -m stein.dropin -m pytest"""
 
 

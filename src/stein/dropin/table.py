@@ -1,20 +1,34 @@
 """Which names lead where, as data.
 
-An alias module is one of two things: another name for a module of ours (a string), or a choice of
-names, each with the module that holds it (``"module"``, or ``"module:name"`` where it has another
-name there).  Names that upstream no longer has stay out: programs try them to tell versions apart.
+An alias module is another name for a module of ours (a string), or a choice of names, each with
+the module that holds it (``"module"``, or ``"module:name"`` where it has another name there); the
+choice may have ``"*"``, the module for all other names.  Names that upstream no longer has stay
+out: programs try them to tell versions apart.
 """
 
 from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-__all__ = ["ALIASES", "DISTRIBUTIONS", "Target"]
+__all__ = ["ALIASES", "COMMANDS", "DISTRIBUTIONS", "VERSION_UNTIL", "Target", "split"]
 
 Target: TypeAlias = str | dict[str, str]
 
 #: what ``importlib.metadata`` answers: the version whose interface the aliases speak
-DISTRIBUTIONS: Final = {"werkzeug": "3.1.9"}
+DISTRIBUTIONS: Final = {"flask": "3.1.3", "werkzeug": "3.1.9"}
+
+#: what they say to install as a command, as in the entry points of a wheel
+COMMANDS: Final = {"flask": "flask.cli:main"}
+
+#: where ``__version__`` still answers, and the release in which it will not
+VERSION_UNTIL: Final = {"flask": "3.2"}
+
+
+def split(target: Target) -> tuple[dict[str, str], str]:
+    """The names whose place is told one by one, and the module for the others, or ``""``."""
+    if isinstance(target, str):
+        return {}, target
+    return {name: place for name, place in target.items() if name != "*"}, target.get("*", "")
 
 
 def _from(home: str, names: str) -> dict[str, str]:
@@ -99,12 +113,114 @@ _WRAPPERS: Final[dict[str, Target]] = {
     "werkzeug.wrappers.response": "stein.toolkit.response",
 }
 
+_SERVING: Final[dict[str, Target]] = {
+    "werkzeug.serving": _from(
+        "stein.serving.run", "is_running_from_reloader make_server run_simple"
+    ),
+}
+
+_WEB: Final = "stein.web"
+
+_SIGNALS: Final = _from(
+    f"{_WEB}.signals",
+    "appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template "
+    "got_request_exception message_flashed request_finished request_started "
+    "request_tearing_down template_rendered",
+)
+_RENDERING: Final = _from(
+    f"{_WEB}.templating",
+    "render_template render_template_string stream_template stream_template_string",
+)
+_PROXIES: Final = _from(f"{_WEB}.globals", "current_app g request session")
+_IN_CONTEXT: Final = _from(
+    f"{_WEB}.context",
+    "after_this_request copy_current_request_context has_app_context has_request_context",
+)
+_SHORTCUTS: Final = {
+    **_from(
+        f"{_WEB}.shortcuts",
+        "abort make_response redirect send_file send_from_directory url_for",
+    ),
+    **_from(f"{_WEB}.flashing", "flash get_flashed_messages"),
+    "get_template_attribute": f"{_WEB}.templating",
+    "stream_with_context": f"{_WEB}.streaming",
+}
+# Upstream's modules have these as their own, too: tests patch them there, and programs import them
+# from anywhere.
+_CURRENT: Final = {
+    **_PROXIES,
+    **_from(f"{_WEB}.globals", "_cv_app _cv_request app_ctx request_ctx"),
+}
+
+_FLASK: Final[dict[str, Target]] = {
+    "flask": {
+        **_SIGNALS,
+        **_RENDERING,
+        **_PROXIES,
+        **_IN_CONTEXT,
+        **_SHORTCUTS,
+        "Blueprint": f"{_WEB}.blueprint",
+        "Config": f"{_WEB}.config",
+        "Flask": f"{_WEB}.app:Stein",
+        "Request": f"{_WEB}.request",
+        "Response": f"{_WEB}.response",
+        "jsonify": f"{_WEB}.json",
+    },
+    "flask.__main__": {"main": f"{_WEB}.cli"},
+    "flask.app": {"*": f"{_WEB}.app", "App": f"{_WEB}.app:Stein", **_CURRENT, **_SIGNALS},
+    "flask.blueprints": {"*": f"{_WEB}.blueprint", **_CURRENT},
+    "flask.cli": {"*": f"{_WEB}.cli", **_CURRENT},
+    "flask.config": f"{_WEB}.config",
+    "flask.ctx": {
+        **_CURRENT,
+        **_IN_CONTEXT,
+        **_from(f"{_WEB}.signals", "appcontext_popped appcontext_pushed"),
+        **_from(f"{_WEB}.context", "AppContext RequestContext"),
+        "_AppCtxGlobals": f"{_WEB}.context:AppGlobals",
+    },
+    "flask.debughelpers": f"{_WEB}.explain",
+    "flask.globals": f"{_WEB}.globals",
+    "flask.helpers": {
+        **_CURRENT,
+        **_SHORTCUTS,
+        "message_flashed": f"{_WEB}.signals",
+        **_from(f"{_WEB}.environment", "get_debug_flag get_load_dotenv"),
+        "get_root_path": f"{_WEB}.packages",
+    },
+    "flask.json": f"{_WEB}.json",
+    "flask.json.provider": f"{_WEB}.json.provider",
+    "flask.json.tag": f"{_WEB}.json.tag",
+    "flask.logging": f"{_WEB}.logs",
+    "flask.sansio": {},
+    "flask.sansio.app": {"App": f"{_WEB}.app:Stein"},
+    "flask.sansio.blueprints": f"{_WEB}.blueprint",
+    "flask.sansio.scaffold": {
+        "Scaffold": f"{_WEB}.setup:Setup",
+        "_endpoint_from_view_func": f"{_WEB}.setup:default_endpoint",
+        "find_package": f"{_WEB}.packages",
+        "setupmethod": f"{_WEB}.setup",
+    },
+    "flask.sessions": f"{_WEB}.sessions",
+    "flask.signals": f"{_WEB}.signals",
+    "flask.templating": {"*": f"{_WEB}.templating", **_CURRENT},
+    "flask.testing": f"{_WEB}.testing",
+    "flask.typing": f"{_WEB}.typing",
+    "flask.views": f"{_WEB}.views",
+    "flask.wrappers": {
+        **_CURRENT,
+        "Request": f"{_WEB}.request",
+        "Response": f"{_WEB}.response",
+    },
+}
+
 #: alias module -> target; a parent package stands here as well
 ALIASES: Final[dict[str, Target]] = {
+    **_FLASK,
     "werkzeug": {
         "Client": "stein.toolkit.client",
         "Request": "stein.toolkit.request",
         "Response": "stein.toolkit.response",
+        "run_simple": "stein.serving.run",
     },
     "werkzeug._internal": {
         "_wsgi_decoding_dance": "stein.toolkit.wsgi:wsgi_decode",
@@ -131,5 +247,6 @@ ALIASES: Final[dict[str, Target]] = {
     **_DATASTRUCTURES,
     **_MIDDLEWARE,
     **_ROUTING,
+    **_SERVING,
     **_WRAPPERS,
 }

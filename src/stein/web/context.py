@@ -208,8 +208,8 @@ class AppContext:
                 self.app.do_teardown_appcontext(exc)
         finally:
             self._undo()
-        if appcontext_popped.receivers:
-            appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
+            if appcontext_popped.receivers:
+                appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
 
     def _note(self, token: Token[AppContext]) -> None:
         """Remember how to undo a push."""
@@ -261,7 +261,13 @@ class AppContext:
             )
 
     def __enter__(self) -> Self:
-        self.push()
+        try:
+            self.push()
+        except BaseException as error:
+            # The session or a receiver has failed, and nobody will call __exit__().
+            if _get(None) is self:
+                self.pop(error)
+            raise
         return self
 
     def __exit__(
@@ -290,6 +296,10 @@ class RequestContext(AppContext):
     """
 
     __slots__ = ("_after_request_functions", "_opened", "flashes", "request")
+
+    # Whether the session could not be opened: nothing is tried with it at the end of the request,
+    # as a store that does not answer takes its time.
+    _unopened = False
 
     def __init__(
         self,
@@ -353,7 +363,11 @@ class RequestContext(AppContext):
         found = self._opened
         if found is None:
             app = self.app
-            found = app.session_interface.open_session(app, self.request)
+            try:
+                found = app.session_interface.open_session(app, self.request)
+            except BaseException:
+                self._unopened = True
+                raise
             if found is None:
                 found = app.session_interface.make_null_session(app)
             self._opened = found
@@ -394,7 +408,7 @@ class RequestContext(AppContext):
             self.app_context = outer.app_context
         # A session of somebody else's kind is opened for each request, and before the rule is
         # looked for, as converters may ask for it.
-        if self._opened is None and not app.session_interface.lazy:
+        if self._opened is None and not getattr(app.session_interface, "lazy", False):
             self._session  # noqa: B018 - opens it
         request = self.request
         if (
@@ -430,13 +444,13 @@ class RequestContext(AppContext):
         finally:
             # Without these two cycles nothing waits for the collector.
             request.environ["werkzeug.request"] = None
-            if request.routing_exception is not None:
+            if request.routing_exception is not None and exc is None:
                 request.routing_exception.__traceback__ = None
             token = self._token
             self._token = self.app_context = self.request_context = None
             _reset(token)  # type: ignore[arg-type]  # it is pushed, and nobody holds it
-        if mine and appcontext_popped.receivers:
-            appcontext_popped.send(app, _async_wrapper=app.ensure_sync)
+            if mine and appcontext_popped.receivers:
+                appcontext_popped.send(app, _async_wrapper=app.ensure_sync)
 
     def __repr__(self) -> str:
         request = self.request

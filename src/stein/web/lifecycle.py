@@ -113,8 +113,10 @@ class Lifecycle(Routes):
                 environ["werkzeug.debug.preserve_context"](context)
             if error is not None and self.should_ignore_error(error):
                 error = None
-            context.pop(error)
-            error = None  # see full_dispatch_request()
+            try:
+                context.pop(error)
+            finally:
+                error = None  # see full_dispatch_request()
 
     def request_context(self, environ: Environ) -> RequestContext:
         """Hook: make the context of a request."""
@@ -232,7 +234,7 @@ class Lifecycle(Routes):
         if session is not None:
             if not interface.is_null_session(session):
                 interface.save_session(app, session, response)
-        elif "HTTP_COOKIE" in request.environ:
+        elif "HTTP_COOKIE" in request.environ and not context._unopened:  # noqa: SLF001
             interface.save_untouched(app, request, response)
         return response
 

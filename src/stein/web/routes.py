@@ -229,7 +229,10 @@ class Routes(Setup):
             else:
                 if url is not None:
                     return url
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # its traceback holds this frame, and with it the request
 
 
 def _endpoint_taken(endpoint: str, known: Any, view: Any) -> AssertionError:

@@ -87,7 +87,9 @@ def test_the_version_can_be_asked_in_vain() -> None:
 def test_under_the_dropin_the_versions_of_the_interfaces_are_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "stein.dropin.finder", sys)
+    import stein.dropin
+
+    monkeypatch.setattr(stein.dropin, "installed", lambda: True)
     monkeypatch.setattr("importlib.metadata.version", lambda name: f"0.{len(name)}")
     context = click.Context(click.Command("x"))
     with pytest.raises(click.exceptions.Exit):

@@ -118,7 +118,10 @@ class SecureCookieSessionInterface(SessionInterface):
         max_age = int(app.permanent_session_lifetime.total_seconds())
         try:
             items = serializer.loads(value, max_age=max_age)
-        except _refusals():
+        except _refusals() as error:
+            # itsdangerous keeps the error in a frame that its traceback holds, and so the request
+            # until the collector comes by: for anybody who sends what is no cookie of ours.
+            error.__traceback__ = None
             return self.session_class()
         if type(items) is dict or isinstance(items, Mapping):
             return self.session_class(items)
