@@ -13,13 +13,13 @@ import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import machine
 from errors import BenchError, MeasureError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 HERE = Path(__file__).resolve().parent
 SCRIPT = HERE / "load.lua"
@@ -73,7 +73,9 @@ def find_wrk() -> str:
 
 
 @contextmanager
-def pinned_child(command: Sequence[str], core: int) -> Iterator[subprocess.Popen[str]]:
+def pinned_child(
+    command: Sequence[str], core: int, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """A child on `core` with pipes both ways; killed if the block ends before it does."""
     with machine.pinned(core):
         child = subprocess.Popen(
@@ -82,6 +84,7 @@ def pinned_child(command: Sequence[str], core: int) -> Iterator[subprocess.Popen
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env=environment,
         )
     with child:
         try:
@@ -136,7 +139,7 @@ class Client:
     orders: IO[str]
     complaints: IO[str]
 
-    def result(self, seconds: float) -> dict[str, float]:
+    def result(self, seconds: float) -> dict[str, Any]:
         """The next line, or the reason why none came; never waits longer than `seconds`."""
         ready, _, _ = select.select([self.answers], [], [], seconds)
         if not ready:
@@ -145,20 +148,28 @@ class Client:
         if not line:
             said = self.complaints.read().strip().splitlines()
             raise MeasureError(said[-1] if said else "the measuring client ended without a word")
-        found: dict[str, float] = json.loads(line)
+        found: dict[str, Any] = json.loads(line)
         return found
 
     def go_on(self) -> None:
-        """Tell a client that holds its connections to look at them once more."""
+        """Tell a client that holds its connections to look at them once more, or to do it again."""
         self.orders.write("\n")
         self.orders.flush()
 
 
 @contextmanager
-def client(core: int, *arguments: object) -> Iterator[Client]:
-    """Start `client.py` with these arguments as a child of its own, on the load core."""
-    command = [sys.executable, str(CLIENT), *map(str, arguments)]
-    with pinned_child(command, core) as child:
+def conversation(
+    command: Sequence[str], core: int, environment: Mapping[str, str] | None = None
+) -> Iterator[Client]:
+    """Start a program that answers in lines of JSON as a child of its own."""
+    with pinned_child(command, core, environment) as child:
         if not (child.stdout and child.stdin and child.stderr):
             raise BenchError("the measuring client has no pipes; next: report this as a bug")
         yield Client(child, child.stdout, child.stdin, child.stderr)
+
+
+@contextmanager
+def client(core: int, *arguments: object) -> Iterator[Client]:
+    """Start `client.py` with these arguments as a child of its own, on the load core."""
+    with conversation([sys.executable, str(CLIENT), *map(str, arguments)], core) as started:
+        yield started

@@ -30,6 +30,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pytest
 
 from stein import Stein
+from stein.dropin.table import ALIASES
+from stein.web import lifecycle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +90,7 @@ def is_as_shown(output: str, shown: str, flags: int = 0) -> bool:
     output = "".join(f"{line.rstrip()}\n" for line in output.rstrip().splitlines())
     if doctest.OutputChecker().check_output(shown, output, doctest.ELLIPSIS | flags):
         return True
-    print(output)  # so that it can be pasted
+    print(output)  # noqa: T201 - so that it can be pasted
     return False
 
 
@@ -241,3 +243,21 @@ def as_written(default: Any) -> str:
 def test_each_key_of_the_configuration_has_a_row_with_its_default() -> None:
     expected = {key: as_written(default) for key, default in Stein.default_config.items()}
     assert rows_of_keys() == expected
+
+
+# -- what is told twice ---------------------------------------------------------------------------
+
+
+def test_the_road_of_a_request_is_that_of_the_code() -> None:
+    _, _, rest = str(lifecycle.__doc__).partition("::\n\n")
+    road = [line.removeprefix("    ") for line in rest.partition("\n\n")[0].splitlines()]
+    assert "\n".join(road) in (ROOT / "docs" / "web" / "index.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_modules_is_that_of_the_drop_in() -> None:
+    text = (ROOT / "docs" / "web" / "extensions-and-dropin.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(flask[\w.]*)` \| `([\w.]+)` \|$", text, re.MULTILINE))
+    names = [name for name in ALIASES if name.startswith("flask.") and "sansio" not in name]
+    expected = {name: ALIASES[name] for name in names if isinstance(ALIASES[name], str)}
+    assert {name: rows.get(name) for name in expected} == expected
+    assert rows.keys() <= set(names)

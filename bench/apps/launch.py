@@ -1,7 +1,8 @@
-"""Start the two servers whose own command line cannot set what the comparison needs.
+"""Start the servers whose own command line cannot set what the comparison needs.
 
     launch.py fastpysgi MODULE:APP PORT THREADS quiet     its command has no flag for the body limit
     launch.py werkzeug  MODULE:APP PORT THREADS LOG       what `app.run()` uses; it has no command
+    launch.py flask     MODULE:APP PORT THREADS LOG       `app.run()` itself
 
 LOG is `quiet` or `log`.
 """
@@ -39,7 +40,14 @@ def werkzeug(target: str, port: int, threads: int, log: str) -> None:
     serving.run_simple(HOST, port, load(target), threaded=threads > 1)
 
 
-LAUNCHERS = {"fastpysgi": fastpysgi, "werkzeug": werkzeug}
+def flask(target: str, port: int, _threads: int, log: str) -> None:
+    """As a program ends that is started by `python app.py`: a thread for each connection."""
+    if log == "quiet":
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    load(target).run(HOST, port)
+
+
+LAUNCHERS = {"fastpysgi": fastpysgi, "werkzeug": werkzeug, "flask": flask}
 
 if __name__ == "__main__":
     name, target, port, threads, log = sys.argv[1:]

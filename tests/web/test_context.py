@@ -49,6 +49,10 @@ def nothing_is_left() -> Iterator[None]:
     assert context_var.get(None) is None
 
 
+def behind(proxy: Any) -> Any:
+    return proxy._get_current_object()
+
+
 def nothing() -> str:
     return ""
 
@@ -60,7 +64,7 @@ class TestAppContext:
             assert has_app_context()
             assert not has_request_context()
             assert current_app == app
-            assert app_ctx._get_current_object() is context  # type: ignore[attr-defined]
+            assert behind(app_ctx) is context
         assert not has_app_context()
 
     def test_g_lives_as_long_as_the_context(self, app: Stein) -> None:
@@ -202,8 +206,8 @@ class TestRequestContext:
             assert request.args["x"] == "1"
             assert request.endpoint == "nothing"
             assert current_app == app
-            assert request_ctx._get_current_object() is context  # type: ignore[attr-defined]
-            assert app_ctx._get_current_object() is context  # type: ignore[attr-defined]
+            assert behind(request_ctx) is context
+            assert behind(app_ctx) is context
             assert has_request_context()
         assert not has_request_context()
 
@@ -213,7 +217,7 @@ class TestRequestContext:
             with app.test_request_context():
                 assert g.value == 1
                 g.more = 2
-                assert app_ctx._get_current_object() is outer  # type: ignore[attr-defined]
+                assert behind(app_ctx) is outer
             assert g.more == 2
 
     def test_it_has_a_g_of_its_own_inside_another_application(self, app: Stein) -> None:

@@ -12,6 +12,7 @@ from stein.server.settings import Settings
 from stein.server.tls import make_context
 
 if TYPE_CHECKING:
+    import socket
     import ssl
     from collections.abc import Callable, Sequence
     from types import TracebackType
@@ -40,6 +41,7 @@ class Server:
     :param observer: called with the exchanges that have ended, one or a few at a time, by the
         thread that ended them.
     :param tls: a TLS context to use as it is, instead of one made from the settings.
+    :param listeners: listening sockets to use instead of opening any; the server closes them.
     :raises ConfigurationError: for settings that cannot work.
     """
 
@@ -51,10 +53,12 @@ class Server:
         port: int | None = None,
         observer: Callable[[Sequence[Exchange]], None] | None = None,
         tls: ssl.SSLContext | None = None,
+        listeners: Sequence[socket.socket] | None = None,
     ) -> None:
         self.application = application
         self.settings = settings or Settings()
         self._bind = self.settings.bind if port is None else (f"127.0.0.1:{port}",)
+        self._given = listeners
         self._observer = observer
         self._context = make_context(self.settings) if tls is None else tls
         self._engine: Engine | None = None
@@ -86,7 +90,10 @@ class Server:
         if self._engine is not None:
             message = "the server was started before; make a new one to serve again"
             raise SteinError(message)
-        listeners = open_listeners(self.settings, self._bind)
+        if self._given is None:
+            listeners = open_listeners(self.settings, self._bind)
+        else:
+            listeners = list(self._given)
         scheme = "https" if self._context is not None else "http"
         self.addresses = [address_of(sock, scheme) for sock in listeners]
         for sock in listeners:

@@ -7,11 +7,13 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from stein.observe.accesslog import AccessLog
+from stein.tracebacks import render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stein.server.settings import Settings
+    from stein.typing import ExcInfo
 
 __all__ = ["access_format", "configure_error_log", "make_access_log", "may_colour"]
 
@@ -40,9 +42,12 @@ def access_format(settings: Settings) -> str:
     return "combined"
 
 
-def make_access_log(settings: Settings, environ: Mapping[str, str]) -> AccessLog | None:
+def make_access_log(
+    settings: Settings, environ: Mapping[str, str], stream: TextIO | None = None
+) -> AccessLog | None:
     """Return the access log that the settings ask for; its thread is running.
 
+    :param stream: where it goes if no file is named; standard output if not given.
     :raises ConfigurationError: if its file cannot be opened.
     """
     name = access_format(settings)
@@ -50,9 +55,19 @@ def make_access_log(settings: Settings, environ: Mapping[str, str]) -> AccessLog
         return None
     if settings.access_log_file != "-":
         return AccessLog(name, settings.access_log_file)
-    if sys.stdout is None:  # pythonw: a program without a console
+    stream = sys.stdout if stream is None else stream
+    if stream is None:  # pythonw: a program without a console
         return None
-    return AccessLog(name, sys.stdout, colour=may_colour(sys.stdout, environ))
+    return AccessLog(name, stream, colour=may_colour(stream, environ))
+
+
+class UserFrames(logging.Formatter):
+    """Formats an exception from the frames of the user's program; the server's are left out."""
+
+    def formatException(self, ei: ExcInfo | tuple[None, None, None]) -> str:  # noqa: N802 - logging's
+        """Return the traceback of an exception, without a line break at its end."""
+        error = ei[1]
+        return "" if error is None else render(error).rstrip("\n")
 
 
 def configure_error_log(level: str) -> None:
@@ -70,5 +85,5 @@ def configure_error_log(level: str) -> None:
         logger.setLevel(level.upper())
     if not logger.hasHandlers():
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(UserFrames("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger("stein").addHandler(handler)
