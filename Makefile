@@ -74,7 +74,7 @@ browser: $(VENV)/.browser ## install what the browser test needs, except the bro
 
 docs: $(VENV)/.docs ## build the pages into site/, the one of all settings anew
 	$(PY) -m stein.serving.reference docs/settings.md
-	$(VENV)/bin/properdocs build --strict --quiet --config-file mkdocs.yml --site-dir site
+	$(VENV)/bin/properdocs build --strict --config-file mkdocs.yml --site-dir site
 
 # The lock files name versions and hashes only, never where they came from: every machine fetches
 # from the index that it is set up for.

@@ -9,7 +9,7 @@ The blocks of a page are one program: they run in order, in an empty folder.
 * ``console`` has commands behind ``$``, and under each what it writes; one with nothing under it is
   for the reader only.
 
-``...`` stands for anything, and ``/home/ada/hello`` for the folder.
+``...`` stands for anything, and ``/srv/hello`` for the folder.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
+import stein
 from stein import Stein
 from stein.dropin.table import ALIASES
 from stein.web import lifecycle
@@ -40,7 +41,7 @@ ROOT: Final = Path(__file__).parents[1]
 PAGES: Final = sorted((ROOT / "docs").rglob("*.md"))
 BLOCK: Final = re.compile(r"^```([\w-]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE_NAME: Final = re.compile(r"(?:# |\{# )([\w./-]*\.\w+)(?: #\})?\n")
-FOLDER: Final = "/home/ada/hello"
+FOLDER: Final = "/srv/hello"
 
 #: What is run in an order that matters has a program in one of these.
 RUN: Final = frozenset({"python", "console"})
@@ -142,8 +143,9 @@ def commands(source: str) -> Iterator[tuple[str, str]]:
 def output_of(command: str) -> str:
     """Run a command without a shell; only ours, and variables in front of them."""
     words = shlex.split(command)
-    environ = {key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ}
-    environ |= {"NO_COLOR": "1", "COLUMNS": "100"}
+    # The same stein as here, wherever that is.
+    home = str(Path(stein.__file__).resolve().parents[1])
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": home, "NO_COLOR": "1", "COLUMNS": "100"}
     while "=" in words[0]:
         name, _, value = words.pop(0).partition("=")
         environ[name] = value

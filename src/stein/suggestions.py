@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["modules_beside", "offer"]
+__all__ = ["missing_module", "modules_beside", "offer"]
 
 #: How many names a message offers.
 OFFERED: Final = 5
@@ -29,6 +29,21 @@ def offer(name: str, names: Sequence[str]) -> str:
         rest = f" (it also offers {', '.join(others)})" if others else ""
         return f"; did you mean {' or '.join(near)}?{rest}"
     return f"; it offers {', '.join(others)}" if others else ""
+
+
+def missing_module(error: BaseException) -> str:
+    """Return the end of a message about an import that failed for want of Flask or Werkzeug.
+
+    :param error: what was raised.
+    :returns: ``; ...`` that tells of the drop-in, or nothing.
+    """
+    name = (getattr(error, "name", None) or "").partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or name not in {"flask", "werkzeug"}:
+        return ""
+    return (
+        f"; {name} is not installed, and stein stands in for it when the program is started with"
+        " the drop-in: put 'python -m stein.dropin -m' in front of the command"
+    )
 
 
 def modules_beside(directory: Path, missing: str) -> list[str]:

@@ -6,9 +6,12 @@ import importlib
 import os
 import traceback
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["MACHINERY", "render", "user_frames", "whereabouts"]
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["MACHINERY", "from_user", "render", "user_frames", "whereabouts"]
 
 #: How the file names of stein's and of the import system's frames begin.
 MACHINERY: Final = (
@@ -28,6 +31,23 @@ def user_frames(
     """
     frames = traceback.extract_tb(error.__traceback__)
     return [frame for frame in frames if not frame.filename.startswith(machinery)]
+
+
+def from_user(
+    trace: TracebackType | None, machinery: tuple[str, ...] = MACHINERY
+) -> TracebackType | None:
+    """Return the part of a traceback that begins in the user's code.
+
+    :param trace: the traceback; it is not changed.
+    :param machinery: how the file names of other frames begin.
+    :returns: all of it if there is no code of the user's in it: then the fault is ours.
+    """
+    rest = trace
+    while rest is not None:
+        if not rest.tb_frame.f_code.co_filename.startswith(machinery):
+            return rest
+        rest = rest.tb_next
+    return trace
 
 
 def render(error: BaseException, machinery: tuple[str, ...] = MACHINERY) -> str:

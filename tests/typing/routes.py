@@ -245,6 +245,11 @@ async def numbers() -> AsyncIterator[str]:
     yield "1"
 
 
+@app.route("/streamed")
+async def streamed() -> AsyncIterator[str]:
+    yield "1"
+
+
 @app.route("/collected")
 async def collected() -> str:
     return "".join([number async for number in numbers()])

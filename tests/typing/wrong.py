@@ -10,12 +10,9 @@ pyright (``reportUnnecessaryTypeIgnoreComment``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stein import Blueprint, Response, Stein, jsonify, render_template, request, session
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 app = Stein(__name__)
 blueprint = Blueprint("wrong", __name__)
@@ -59,11 +56,6 @@ def a_set() -> set[str]:
 @app.route("/async")  # type: ignore[type-var] # pyright: ignore[reportArgumentType]
 async def asynchronous() -> float:
     return 1.0
-
-
-@app.route("/async-stream")  # type: ignore[type-var] # pyright: ignore[reportArgumentType]
-async def async_stream() -> AsyncIterator[str]:
-    yield "a"
 
 
 @blueprint.before_request  # type: ignore[type-var] # pyright: ignore[reportArgumentType]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 import weakref
@@ -7,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stein.toolkit.exceptions import NotFound
+from stein.toolkit.routing import BaseConverter, BuildError
 from stein.web.app import Stein
 from stein.web.context import (
     AppContext,
@@ -27,7 +30,7 @@ from stein.web.globals import (
     request_ctx,
     session,
 )
-from stein.web.shortcuts import abort
+from stein.web.shortcuts import abort, url_for
 from stein.web.signals import appcontext_popped, appcontext_pushed
 
 if TYPE_CHECKING:
@@ -360,6 +363,109 @@ class TestRequestContext:
         finally:
             gc.enable()
 
+    def test_what_fails_leaves_nothing_for_the_collector_either(self, app: Stein) -> None:
+        """Errors hold tracebacks, and these the frames that hold the errors: a cycle each."""
+        app.add_url_rule("/fail", view_func=lambda: str(1 / 0), endpoint="fail")
+        app.add_url_rule("/build", view_func=_build_what_cannot_be_built, endpoint="build")
+        app.add_url_rule("/read", view_func=lambda: str(session.get("x")), endpoint="read")
+        app.add_url_rule("/late", view_func=_fail_late, endpoint="late")
+        app.testing = True
+        client = app.test_client()
+        client.set_cookie("session", "forged.aaaaaa.bbbbbb")
+        contexts: list[weakref.ref[Any]] = []
+
+        def call(path: str) -> None:
+            contexts.clear()
+            with contextlib.suppress(ZeroDivisionError):
+                client.get(path).close()
+
+        @appcontext_pushed.connect_via(app)
+        def note(_: Stein, **__: Any) -> None:
+            contexts.append(weakref.ref(context_var.get()))
+
+        for path in ("/fail", "/build", "/read", "/late"):
+            call(path)
+            gc.collect()
+            gc.disable()
+            try:
+                call(path)
+                assert [each() for each in contexts] == [None], path
+            finally:
+                gc.enable()
+
+    def test_of_a_routing_error_the_traceback_stays_if_it_is_raised(self, app: Stein) -> None:
+        app.config["TRAP_HTTP_EXCEPTIONS"] = app.testing = True
+        with pytest.raises(NotFound) as caught:
+            app.test_client().get("/nowhere")
+        assert "dispatch_request" in [each.name for each in caught.traceback]
+
+    def test_one_that_cannot_be_pushed_is_not_left_behind(self, app: Stein) -> None:
+        ended: list[Any] = []
+        app.teardown_appcontext(ended.append)
+
+        def refuse(_: Stein, **__: Any) -> None:
+            raise KeyError("refused")
+
+        for context in (app.app_context(), app.test_request_context("/")):
+            with (
+                appcontext_pushed.connected_to(refuse, app),
+                pytest.raises(KeyError, match="refused"),
+                context,
+            ):
+                raise NotImplementedError  # not reached
+            assert context_var.get(None) is None
+        assert [type(error) for error in ended] == [KeyError, KeyError]
+
+    def test_the_pop_is_told_even_if_a_teardown_function_fails(self, app: Stein) -> None:
+        told = []
+
+        @app.teardown_request
+        def fail(_: BaseException | None) -> None:
+            raise KeyError("teardown")
+
+        def note(sender: Stein, **_: Any) -> None:
+            told.append(sender)
+
+        with appcontext_popped.connected_to(note, app):
+            context = app.test_request_context("/")
+            context.push()
+            with pytest.raises(KeyError, match="teardown"):
+                context.pop()
+        assert told == [app]
+
+    def test_a_converter_that_fails_does_so_once(self, app: Stein) -> None:
+        calls = []
+
+        class Fails(BaseConverter):
+            def to_python(self, value: str) -> str:
+                calls.append(value)
+                raise KeyError(value)
+
+        app.url_map.converters["fails"] = Fails
+        app.add_url_rule("/<fails:x>", "view", nothing)
+        context = app.test_request_context("/a")
+        with pytest.raises(KeyError, match="a"):
+            context.push()
+        with context:
+            assert request.url_rule is None
+        context.pop()
+        assert calls == ["a"]
+
+
+def _build_what_cannot_be_built() -> str:
+    try:
+        return url_for("nowhere")
+    except BuildError:
+        return "none"
+
+
+def _fail_late() -> str:
+    @after_this_request
+    def fail(response: Any) -> Any:
+        raise ZeroDivisionError
+
+    return "late"
+
 
 class TestOutsideOfContexts:
     @pytest.mark.parametrize("use", [lambda: current_app.name, lambda: g.x, lambda: app_ctx.app])
@@ -472,3 +578,24 @@ class TestCopies:
         for thread in threads:
             thread.join()
         assert seen == ["/shared", "/shared"]
+
+    def test_a_thread_and_its_request_have_one_session(self, app: Stein) -> None:
+        @app.route("/<int:touched>")
+        def index(touched: int) -> str:
+            if touched:
+                session.get("x")
+
+            @copy_current_request_context
+            def work() -> None:
+                session["by"] = "thread"
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+            return str(session.get("by"))
+
+        for path in ("/0", "/1"):
+            client = app.test_client()
+            assert client.get(path).text == "thread"
+            with client.session_transaction() as saved:
+                assert saved["by"] == "thread"

@@ -14,6 +14,7 @@ from stein.web.blueprint import Blueprint
 from stein.web.context import after_this_request
 from stein.web.globals import g, request, session
 from stein.web.response import Response
+from stein.web.sessions import SessionInterface
 from stein.web.signals import (
     appcontext_tearing_down,
     got_request_exception,
@@ -268,6 +269,9 @@ class TestErrors:
         assert caplog.records[0].exc_info is not None
         assert caplog.records[0].exc_info[1] is error
         assert seen == [error]
+        trace = caplog.records[0].exc_info[2]
+        assert trace is not None
+        assert trace.tb_frame.f_code.co_name == "fail"  # and nothing of ours before it
 
     @pytest.mark.parametrize("key", ["DEBUG", "TESTING", "PROPAGATE_EXCEPTIONS"])
     def test_it_is_raised_if_the_settings_say_so(self, app: Stein, key: str) -> None:
@@ -455,6 +459,14 @@ class TestSync:
     def test_all_the_hooks_may_be_async(self, app: Stein) -> None:
         trace: list[str] = []
 
+        @app.url_value_preprocessor
+        async def values(endpoint: str | None, values: dict[str, Any] | None) -> None:
+            trace.append("values")
+
+        @app.url_defaults
+        async def defaults(endpoint: str, values: dict[str, Any]) -> None:
+            values["by"] = "default"
+
         @app.before_request
         async def before() -> None:
             g.n = 1
@@ -475,9 +487,72 @@ class TestSync:
         @app.route("/")
         async def index() -> str:
             session["n"] = g.n
-            return f"view {session['n']}"
+            return f"view {session['n']} {app.url_for('index')}"
 
         client = app.test_client()
-        assert client.get("/").text == "view 1"
+        assert client.get("/").text == "view 1 /?by=default"
         assert client.get("/nowhere").text == "async 404"
-        assert trace == ["after 1", "teardown"] * 2
+        assert trace == ["values", "after 1", "teardown"] * 2
+
+
+class Unreachable(SessionInterface):
+    """A store that does not answer, and takes its time each time."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def open_session(self, app: Stein, request: Any) -> None:
+        self.calls.append("open")
+        raise ConnectionError("no answer")
+
+    def save_session(self, app: Stein, session: Any, response: Any) -> None:
+        self.calls.append("save")
+
+
+class LazyUnreachable(Unreachable):
+    lazy = True
+
+
+class TestASessionThatCannotBeOpened:
+    @pytest.mark.parametrize("interface", [Unreachable(), LazyUnreachable()])
+    def test_is_tried_once_for_a_request(self, app: Stein, interface: Unreachable) -> None:
+        app.session_interface = interface
+
+        @app.route("/")
+        def view() -> str:
+            return str(session.get("x"))
+
+        @app.errorhandler(500)
+        def sorry(error: InternalServerError) -> tuple[str, int]:
+            return type(error.original_exception).__name__, 500
+
+        app.logger.disabled = True
+        response = app.test_client().get("/", headers={"Cookie": "session=x"})
+        assert (response.status_code, response.text) == (500, "ConnectionError")
+        assert interface.calls == ["open"]
+
+    def test_may_be_of_an_interface_with_a_base_of_its_own(self, app: Stein) -> None:
+        class Duck:
+            def open_session(self, app: Stein, request: Any) -> dict[str, Any]:
+                calls.append("open")
+                return Session()
+
+            def is_null_session(self, session: Any) -> bool:
+                return False
+
+            def save_session(self, app: Stein, session: Any, response: Any) -> None:
+                calls.append(f"save {dict(session)}")
+
+        class Session(dict[str, Any]):
+            accessed = False
+
+        calls: list[str] = []
+        app.session_interface = Duck()  # type: ignore[assignment]
+
+        @app.route("/")
+        def view() -> str:
+            session["a"] = 1
+            return "x"
+
+        app.test_client().get("/")
+        assert calls == ["open", "save {'a': 1}"]

@@ -103,7 +103,7 @@ def test_an_asynchronous_generator_is_sent_as_it_comes(app: Stein) -> None:
         finally:
             ended.append(True)
 
-    app.add_url_rule("/", view_func=lambda: (generate(), 201), endpoint="index")  # type: ignore[arg-type]
+    app.add_url_rule("/", view_func=lambda: (generate(), 201), endpoint="index")
     response = app.test_client().get("/")
     assert (response.status_code, response.text, ended) == (201, "abc", [True])
     unread = answer(app, generate())

@@ -207,3 +207,9 @@ class TestOrder:
 
         with signals.request_started.connected_to(receive, app):
             assert Client(app).get("/").text == "True"
+
+
+def test_extensions_make_their_own_with_the_namespace() -> None:
+    from stein.web.signals import Namespace  # type: ignore[attr-defined] # given on demand
+
+    assert Namespace().signal("mine").name == "mine"

@@ -13,6 +13,7 @@ from stein.toolkit.client import run_wsgi_app
 from stein.web.app import Stein
 from stein.web.context import has_app_context, has_request_context
 from stein.web.globals import context_var, current_app, g, request, session
+from stein.web.signals import appcontext_pushed
 from stein.web.streaming import stream_with_context
 
 if TYPE_CHECKING:
@@ -451,3 +452,23 @@ class TestClose:
         with app.test_request_context("/?name=otto"):
             assert list(stream) == ["Hello ", "anna"]
             assert request.args["name"] == "otto"
+
+
+def test_a_receiver_that_fails_between_two_pieces_leaves_nothing_behind(
+    app: Stein, torn_down: list[Any]
+) -> None:
+    @app.route("/")
+    def view() -> Any:
+        return stream_with_context(iter("ab"))
+
+    def refuse(_: Stein, **__: Any) -> None:
+        raise KeyError("refused")
+
+    body, _, _ = run_wsgi_app(app, app.test_request_context("/").request.environ)
+    pieces = iter(body)
+    assert next(pieces) == b"a"
+    with appcontext_pushed.connected_to(refuse, app), pytest.raises(KeyError, match="refused"):
+        next(pieces)
+    assert context_var.get(None) is None
+    body.close()  # type: ignore[attr-defined]
+    assert [what for what, _ in torn_down] == ["request", "app"]

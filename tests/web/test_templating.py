@@ -524,6 +524,44 @@ class TestKeptTexts:
         kept = compiled.young.get(key) or compiled.old.get(key)
         assert kept is often[key]
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "{{ 1|said }}",
+            "{{ (1 + 2)|said }}",
+            "{{ 1|string|said }}",
+            "{{ 1|said|lower }}",
+            "{% if 1 is said %}1{% else %}2{% endif %}",
+            "{{ [1]|map('said')|first }}",
+            "{% filter said %}a{% endfilter %}",
+            "{{ 1|upper }}",
+        ],
+    )
+    def test_what_a_filter_says_of_a_constant_is_not_kept(self, app: Stein, text: str) -> None:
+        """Jinja calls it while it compiles; what it says may depend on the user's language."""
+        said = []
+
+        def say(_: Any) -> str:
+            said.append(1)
+            return "" if len(said) % 2 else "y"
+
+        app.jinja_env.filters.update(said=say, upper=say)
+        app.jinja_env.tests["said"] = say
+        with app.app_context():
+            assert render_template_string(text) != render_template_string(text)
+
+    def test_what_a_filter_would_say_of_a_variable_is_left_to_it(self, app: Stein) -> None:
+        app.add_template_filter(lambda value: value * 2, "twice")
+        environment = app.jinja_env
+        for text in ("{{ x|twice }}", "{{ x }} twice", "{{ 1|string }}", "{{ 3 is odd }}"):
+            assert environment.from_kept_string(text) is environment.from_kept_string(text)
+
+    def test_what_is_finalized_is_not_kept(self, app: Stein) -> None:
+        app.jinja_options = {"finalize": lambda value: f"<{value}>"}
+        environment = app.jinja_env
+        text = "{{ 1 }}"
+        assert environment.from_kept_string(text) is not environment.from_kept_string(text)
+
     def test_long_texts_are_not_kept(self, app: Stein) -> None:
         assert len(render_template_string("a" * 100_001)) == 100_001
         assert not app.jinja_env._compiled.young

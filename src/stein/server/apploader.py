@@ -26,7 +26,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from stein.errors import ApplicationNotFound
-from stein.suggestions import modules_beside, offer
+from stein.suggestions import missing_module, modules_beside, offer
 from stein.tracebacks import render, user_frames, whereabouts
 
 if TYPE_CHECKING:
@@ -321,7 +321,7 @@ def described(value: object) -> str:
 
 def failed(what: str, error: BaseException) -> ApplicationNotFound:
     """Return the error for an exception of the user's: ``what: file:line: Type: text``."""
-    return ApplicationNotFound(f"{what}: {whereabouts(error)}")
+    return ApplicationNotFound(f"{what}: {whereabouts(error)}{missing_module(error)}")
 
 
 # -- the traceback ------------------------------------------------------------------------------

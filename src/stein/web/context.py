@@ -22,7 +22,7 @@ import sys
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from stein.toolkit.exceptions import HTTPException
+from stein.toolkit.exceptions import HTTPException, InternalServerError
 from stein.web.globals import context_var
 from stein.web.signals import appcontext_popped, appcontext_pushed
 
@@ -408,7 +408,11 @@ class RequestContext(AppContext):
             self.app_context = outer.app_context
         # A session of somebody else's kind is opened for each request, and before the rule is
         # looked for, as converters may ask for it.
-        if self._opened is None and not getattr(app.session_interface, "lazy", False):
+        if (
+            self._opened is None
+            and not getattr(app.session_interface, "lazy", False)
+            and not self._unopened
+        ):
             self._session  # noqa: B018 - opens it
         request = self.request
         if (
@@ -416,7 +420,13 @@ class RequestContext(AppContext):
             and request.url_rule is None
             and request.routing_exception is None
         ):
-            self.match_request()
+            try:
+                self.match_request()
+            except BaseException:
+                # A converter's own error.  It is not to come again with each further push, the
+                # last of which is there to tear down.
+                request.routing_exception = InternalServerError()
+                raise
 
     def pop(self, exc: BaseException | None = UNKNOWN) -> None:
         """Make the context current again that was before; first tear this one down.
@@ -444,7 +454,7 @@ class RequestContext(AppContext):
         finally:
             # Without these two cycles nothing waits for the collector.
             request.environ["werkzeug.request"] = None
-            if request.routing_exception is not None and exc is None:
+            if request.routing_exception is not None and request.routing_exception is not exc:
                 request.routing_exception.__traceback__ = None
             token = self._token
             self._token = self.app_context = self.request_context = None

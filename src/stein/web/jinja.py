@@ -17,8 +17,10 @@ from collections import ChainMap
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import BaseLoader, Template, TemplateNotFound
+from jinja2 import BaseLoader, Template, TemplateNotFound, nodes
 from jinja2 import Environment as BaseEnvironment
+from jinja2.filters import FILTERS
+from jinja2.tests import TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -50,19 +52,34 @@ class _Compiled:
     if things have changed since.
     """
 
-    __slots__ = ("_changing", "old", "young")
+    __slots__ = ("_changing", "foreign", "old", "young")
 
     def __init__(self) -> None:
         # Guards the change of generations; who only reads does without.
         self._changing = Lock()
         self.young: dict[object, Template] = {}
         self.old: dict[object, Template] = {}
+        #: the names of filters and tests that are not Jinja's own; None: to be looked up
+        self.foreign: frozenset[str] | None = None
 
     def forget(self) -> None:
         """Something has changed: compile all anew."""
         with self._changing:
             self.old = {}
             self.young = {}
+            self.foreign = None
+
+    def look_up(self, filters: Mapping[str, Any], tests: Mapping[str, Any]) -> frozenset[str]:
+        """Find out which filters and tests are not Jinja's own."""
+        # Who changes something calls forget() afterwards, which waits here.
+        with self._changing:
+            self.foreign = foreign = frozenset(
+                name
+                for ours, theirs in ((filters, FILTERS), (tests, TESTS))
+                for name, function in list(ours.items())
+                if theirs.get(name) is not function
+            )
+        return foreign
 
     def keep(self, key: object, template: Template, young: dict[object, Template]) -> None:
         """Keep a template.
@@ -202,8 +219,29 @@ class Environment(BaseEnvironment):
             template = compiled.old.get(key)
             if template is None:
                 template = self.from_string(source)
+                if self._has_results(source, compiled):
+                    return template
             compiled.keep(key, template, young)
         return template
+
+    def _has_results(self, source: str, compiled: _Compiled) -> bool:
+        """Whether a text holds what a filter or a test has said while it was compiled.
+
+        Jinja calls them then if all that they are given is constant: ``{{ 3.5|numberformat }}``.
+        Its own always say the same; those of a program may look at the language of the user.
+        """
+        if self.finalize is not None:
+            return True
+        foreign = compiled.foreign
+        if foreign is None:
+            foreign = compiled.look_up(self.filters, self.tests)
+        if not any(name in source for name in foreign):
+            return False
+        variable: Any = (nodes.Name, nodes.Call)  # what holds one of these is not constant
+        return any(
+            node.name in foreign and node.find(variable) is None
+            for node in self.parse(source).find_all((nodes.Filter, nodes.Test))
+        )
 
     def _is_watched(self, compiled: _Compiled) -> bool:
         """Whether the dictionaries are still those that tell of changes."""

@@ -155,7 +155,7 @@ class Lifecycle(Routes):
         if preprocessors:
             for scope in scopes:
                 for preprocessor in preprocessors.get(scope, ()):
-                    preprocessor(request.endpoint, request.view_args)
+                    self.ensure_sync(preprocessor)(request.endpoint, request.view_args)
         if hooks:
             for scope in scopes:
                 for hook in hooks.get(scope, ()):
@@ -362,11 +362,17 @@ class Lifecycle(Routes):
     def log_exception(
         self, exc_info: tuple[type[BaseException], BaseException, TracebackType | None]
     ) -> None:
-        """Hook: log an error that no handler was there for."""
+        """Hook: log an error that no handler was there for.
+
+        The traceback begins in the program's code; how the road led there is the same each time.
+        """
+        from stein.tracebacks import from_user  # noqa: PLC0415 - late: only for errors
+
         request = _get().request_context.request  # type: ignore[union-attr]
+        kind, error, trace = exc_info
         self.logger.error(
             f"Exception on {request.path} [{request.method}]",  # noqa: G004 - the text that is known
-            exc_info=exc_info,
+            exc_info=(kind, error, from_user(trace)),
         )
 
     def trap_http_exception(self, e: Exception) -> bool:

@@ -38,6 +38,7 @@ class Routes(Setup):
 
     config: Config
     subdomain_matching: bool
+    ensure_sync: Callable[[Callable[..., Any]], Callable[..., Any]]  # see Lifecycle
 
     def _init_routes(self, *, host_matching: bool, subdomain_matching: bool) -> None:
         #: the rules; converters can be added to its ``converters``
@@ -146,7 +147,7 @@ class Routes(Setup):
         for name in (None, *reversed(blueprints_of(endpoint))):
             if name in functions:
                 for function in functions[name]:
-                    function(endpoint, values)
+                    self.ensure_sync(function)(endpoint, values)
 
     def url_for(
         self,

@@ -72,6 +72,10 @@ def run(
     options.setdefault("use_debugger", app.debug)
     options.setdefault("threaded", True)
     cli.show_server_banner(app.debug, app.name)
+    if app.debug and not is_running_from_reloader():
+        from stein.web.explain.settings import warn_of_keys  # noqa: PLC0415 - late: debug mode
+
+        warn_of_keys(app)
     try:
         run_simple(host, int(port), app, **options)
     finally:

@@ -273,8 +273,9 @@ class Setup(Resources):
     def after_request(self, f: After) -> After:
         """Call a function with each response; on a blueprint, with those of its views.
 
-        It takes the response and must return one, the same or another.  It is not called if the
-        request ends in an error that nobody has handled: see :meth:`teardown_request`.
+        It takes the response and must return one, the same or another.  It sees the 500 of an
+        error that nobody has handled, too; but not if the error goes on to the server, as in debug
+        mode and in tests: see :meth:`teardown_request`.
         """
         self.after_request_funcs.setdefault(None, []).append(_callable("after_request", f))
         return f

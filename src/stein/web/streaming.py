@@ -174,8 +174,13 @@ class _Stream:
 def _push(contexts: tuple[AppContext, ...]) -> None:
     """Push the contexts, with the ``g`` that they had, whatever is current here."""
     home = contexts[0]
-    for each in contexts:
-        each.push()
+    for number, each in enumerate(contexts, 1):
+        try:
+            each.push()
+        except BaseException:
+            # A receiver of the signal has failed.  They are held: this does not tear them down.
+            _pop(contexts[:number])
+            raise
         if each.app is home.app:
             each.app_context = home
 

@@ -12,7 +12,7 @@ of a registered function ``…Callable``: plain, or a coroutine function where t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from stein.toolkit.datastructures.headers import Headers
@@ -43,9 +43,17 @@ __all__ = [
 ]
 
 #: The body of a response, or a whole one.  A mapping means a dictionary: only this word lets a
-#: ``TypedDict`` pass.  Asynchronous iterators are missing on purpose, WSGI cannot send them.
+#: ``TypedDict`` pass.
 ResponseValue: TypeAlias = (
-    Response | str | bytes | Iterator[str] | Iterator[bytes] | list[Any] | Mapping[str, Any]
+    Response
+    | str
+    | bytes
+    | Iterator[str]
+    | Iterator[bytes]
+    | AsyncIterator[str]
+    | AsyncIterator[bytes]
+    | list[Any]
+    | Mapping[str, Any]
 )
 
 #: one field, or the same field several times
@@ -94,8 +102,13 @@ TeardownCallable: TypeAlias = (
 
 # --- URLs, templates, the shell -------------------------------------------------------------------
 
-URLValuePreprocessorCallable: TypeAlias = Callable[[str | None, dict[str, Any] | None], None]
-URLDefaultCallable: TypeAlias = Callable[[str, dict[str, Any]], None]
+URLValuePreprocessorCallable: TypeAlias = (
+    Callable[[str | None, dict[str, Any] | None], None]
+    | Callable[[str | None, dict[str, Any] | None], Awaitable[None]]
+)
+URLDefaultCallable: TypeAlias = (
+    Callable[[str, dict[str, Any]], None] | Callable[[str, dict[str, Any]], Awaitable[None]]
+)
 TemplateContextProcessorCallable: TypeAlias = (
     Callable[[], dict[str, Any]] | Callable[[], Awaitable[dict[str, Any]]]
 )

@@ -36,6 +36,16 @@ def test_a_command_of_the_application_runs_in_its_context(invoke: Invoke) -> Non
     assert invoke(app, "greet", "ada").output == "ada of x\n"
 
 
+def test_a_command_may_be_async(invoke: Invoke) -> None:
+    app = Stein("shop", root_path=".")
+
+    @app.cli.command("work")
+    async def work() -> None:
+        click.echo(current_app.name)
+
+    assert invoke(app, "work").output == "shop\n"
+
+
 def test_parameters_have_the_context_too(invoke: Invoke) -> None:
     app = Stein("x")
 

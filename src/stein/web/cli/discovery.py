@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, overload
 
 import click
 
-from stein.suggestions import modules_beside, offer
+from stein.suggestions import missing_module, modules_beside, offer
 from stein.tracebacks import render, user_frames, whereabouts
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ def locate_app(
     except ImportError as error:
         if not is_target_itself(error, module_name):
             message = f"While importing {module_name!r}, an ImportError was raised"
-            raise NoAppException(f"{message}: {whereabouts(error)}") from error
+            hint = missing_module(error)
+            raise NoAppException(f"{message}: {whereabouts(error)}{hint}") from error
         if not raise_if_not_found:
             return None
         raise NoAppException(not_importable(module_name, error)) from None

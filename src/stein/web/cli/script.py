@@ -160,7 +160,7 @@ def with_appcontext(f: F) -> F:
     """Run a command's function within the context of the application.
 
     Commands of ``app.cli`` and of blueprints have that anyway; it is for commands that are made
-    with plain click.  Where a context is there already, it stays.
+    with plain click.  Where a context is there already, it stays.  The function may be ``async``.
     """
 
     @click.pass_context
@@ -168,6 +168,6 @@ def with_appcontext(f: F) -> F:
         if context_var.get(None) is None:
             app = ctx.ensure_object(ScriptInfo).load_app()
             ctx.with_resource(app.app_context())
-        return ctx.invoke(f, *args, **kwargs)
+        return ctx.invoke(context_var.get().app.ensure_sync(f), *args, **kwargs)
 
     return cast("F", update_wrapper(within, f))

@@ -119,9 +119,7 @@ class SecureCookieSessionInterface(SessionInterface):
         try:
             items = serializer.loads(value, max_age=max_age)
         except _refusals() as error:
-            # itsdangerous keeps the error in a frame that its traceback holds, and so the request
-            # until the collector comes by: for anybody who sends what is no cookie of ours.
-            error.__traceback__ = None
+            _let_go(error)
             return self.session_class()
         if type(items) is dict or isinstance(items, Mapping):
             return self.session_class(items)
@@ -173,3 +171,17 @@ class SecureCookieSessionInterface(SessionInterface):
             return True
         seen = peek(value)
         return b"_permanent" in seen or len(seen) >= MOST_SEEN
+
+
+def _let_go(error: BaseException) -> None:
+    """Break the cycle of an error of itsdangerous and of the frames that it came through.
+
+    They keep it in a variable, and it them in its traceback; so the request, too, would stay until
+    the collector comes by, for anybody who sends a cookie that is not ours.
+    """
+    traceback = error.__traceback__
+    while traceback is not None:
+        # Our own frame, which cannot be cleared, is the first.
+        traceback = traceback.tb_next
+        if traceback is not None:
+            traceback.tb_frame.clear()
