@@ -30,6 +30,7 @@ from stein.web.globals import (
     request_ctx,
     session,
 )
+from stein.web.sessions import SecureCookieSessionInterface, SessionInterface
 from stein.web.shortcuts import abort, url_for
 from stein.web.signals import appcontext_popped, appcontext_pushed
 
@@ -599,3 +600,42 @@ class TestCopies:
             assert client.get(path).text == "thread"
             with client.session_transaction() as saved:
                 assert saved["by"] == "thread"
+
+    def test_a_session_that_nobody_asks_for_is_not_opened_for_a_copy(self, app: Stein) -> None:
+        class Unreachable(SessionInterface):
+            lazy = True
+
+            def open_session(self, app: Stein, request: Any) -> None:
+                raise NotImplementedError
+
+        app.session_interface = Unreachable()
+        with app.test_request_context("/alone"):
+            work = copy_current_request_context(lambda: request.path)
+            assert [work(), work()] == ["/alone", "/alone"]
+        assert work() == "/alone"
+
+    def test_of_two_threads_that_open_the_session_one_does(self, app: Stein) -> None:
+        asking, opened = threading.Barrier(2, timeout=10), []
+
+        class Slow(SecureCookieSessionInterface):
+            lazy = True
+
+            def open_session(self, app: Stein, request: Any) -> Any:
+                opened.append(1)
+                return super().open_session(app, request)
+
+        app.session_interface = Slow()
+        with app.test_request_context("/"):
+
+            @copy_current_request_context
+            def work(name: str) -> None:
+                asking.wait()
+                session[name] = name
+
+            threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert dict(session) == {"a": "a", "b": "b"}
+        assert opened == [1]

@@ -234,6 +234,13 @@ def run_threads(watch: Watch, name: str, count: int) -> None:
         raise wrong[0]
 
 
+def wait_for_loops(threads: set[threading.Thread]) -> None:
+    """Wait for threads of event loops: they end when these are closed, and nobody waits."""
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(30)
+        assert not thread.is_alive(), thread
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_no_request_sees_another_and_none_is_left_after_ten_thousand() -> None:
@@ -247,9 +254,7 @@ def test_no_request_sees_another_and_none_is_left_after_ten_thousand() -> None:
     finally:
         sys.setswitchinterval(interval)
     assert watch.handled >= 10_000
-    for thread in set(threading.enumerate()) - threads:
-        thread.join(30)  # of the event loops: they end when these are closed, and nobody waits
-        assert not thread.is_alive(), thread
+    wait_for_loops(threads)
     assert context_var.get(None) is None
     assert alive() == before
     assert not [each for each in watch.seen if each() is not None]
@@ -257,9 +262,10 @@ def test_no_request_sees_another_and_none_is_left_after_ten_thousand() -> None:
 
 def test_nothing_grows_from_one_run_to_the_next() -> None:
     watch = Watch()
-    sizes = []
+    sizes, threads = [], set(threading.enumerate())
     for _ in range(4):
         run_threads(watch, "a", 2)
+        wait_for_loops(threads)
         watch.seen.clear()
         gc.collect()
         sizes.append(len(gc.get_objects()))

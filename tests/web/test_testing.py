@@ -406,3 +406,11 @@ class TestFlaskCliRunner:
 
         app.test_cli_runner_class = OwnRunner
         assert type(app.test_cli_runner(charset="latin-1")) is OwnRunner
+
+
+def test_a_client_of_an_extension_can_have_a_request_made(app: Stein) -> None:
+    """As Flask-SocketIO does, to have the cookies of a client on its own connection."""
+    client = app.test_client()
+    made = client._request_from_builder_args(("/ws",), {"query_string": "a=1"})
+    assert (made.path, made.environ["QUERY_STRING"]) == ("/ws", "a=1")
+    assert made.environ["REMOTE_ADDR"] == "127.0.0.1"

@@ -20,7 +20,9 @@ from __future__ import annotations
 
 import sys
 from functools import update_wrapper
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from weakref import WeakSet
 
 from stein.toolkit.exceptions import HTTPException, InternalServerError
 from stein.web.globals import context_var
@@ -282,6 +284,29 @@ class AppContext:
         return f"<{type(self).__name__} of {self.app.name!r}>"
 
 
+class _SharedSession:
+    """Opens a session for a context and its copies: whichever asks first.
+
+    If each opened it for itself, what a thread writes would be lost, as one of them is saved.
+    """
+
+    __slots__ = ("_opening", "contexts")
+
+    def __init__(self) -> None:
+        self._opening = Lock()
+        self.contexts: WeakSet[RequestContext] = WeakSet()
+
+    def open(self, context: RequestContext) -> SessionMixin:
+        """Give the session of a context that has none yet."""
+        with self._opening:
+            found = context._opened  # noqa: SLF001 - the other half
+            if found is None:
+                found = context._open_session()  # noqa: SLF001
+                for each in self.contexts:
+                    each._opened = found  # noqa: SLF001
+        return found
+
+
 class RequestContext(AppContext):
     """A context with an application and a request.
 
@@ -297,6 +322,8 @@ class RequestContext(AppContext):
 
     __slots__ = ("_after_request_functions", "_opened", "flashes", "request")
 
+    # With whom it shares a session that is not opened yet; see copy().
+    _shared: _SharedSession | None = None
     # Whether the session could not be opened: nothing is tried with it at the end of the request,
     # as a store that does not answer takes its time.
     _unopened = False
@@ -343,10 +370,16 @@ class RequestContext(AppContext):
 
         The request is the same object, so that two threads should not read its body at a time.
         """
-        # A session that each of the two opened for itself would be two, and only one is saved.
-        return type(self)(
-            self.app, self.request.environ, request=self.request, session=self._session
-        )
+        opened = self._opened
+        copied = type(self)(self.app, self.request.environ, request=self.request, session=opened)
+        if opened is None:
+            shared = self._shared
+            if shared is None:
+                shared = self._shared = _SharedSession()
+                shared.contexts.add(self)
+            copied._shared = shared  # noqa: SLF001 - of this class
+            shared.contexts.add(copied)
+        return copied
 
     @property
     def session(self) -> SessionMixin:
@@ -362,20 +395,22 @@ class RequestContext(AppContext):
         """The session, for those who must not count as asking for it."""
         found = self._opened
         if found is None:
-            app = self.app
-            try:
-                found = app.session_interface.open_session(app, self.request)
-            except BaseException:
-                self._unopened = True
-                raise
-            if found is None:
-                found = app.session_interface.make_null_session(app)
-            self._opened = found
+            shared = self._shared
+            found = self._opened = self._open_session() if shared is None else shared.open(self)
         return found
 
     @_session.setter
     def _session(self, value: SessionMixin | None) -> None:
         self._opened = value
+
+    def _open_session(self) -> SessionMixin:
+        app = self.app
+        try:
+            found = app.session_interface.open_session(app, self.request)
+        except BaseException:
+            self._unopened = True
+            raise
+        return app.session_interface.make_null_session(app) if found is None else found
 
     def match_request(self) -> None:
         """Hook: find the rule that the request's path leads to.

@@ -53,10 +53,12 @@ def test_the_server_is_told_what_was_asked_for(told: dict[str, Any], invoke: Inv
 
 @pytest.mark.parametrize("args", [["--debug", "run"], ["run", "--debug"]])
 def test_debug_mode_asks_for_reloader_and_debugger(
-    args: list[str], told: dict[str, Any], invoke: Invoke
+    args: list[str], told: dict[str, Any], invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = Stein("x")
     assert " * Debug mode: on" in invoke(app, *args).output
+    monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")  # the process that serves
+    invoke(app, *args)
     assert told["use_reloader"] is True
     assert told["use_debugger"] is True
     assert app.debug
@@ -106,7 +108,19 @@ def test_an_application_that_cannot_be_loaded_ends_the_command(
     assert told == {}
 
 
-def test_under_a_reloader_an_error_waits_for_the_first_request(
+def test_the_process_of_the_reloader_does_not_load_the_application(
+    told: dict[str, Any], invoke: Invoke
+) -> None:
+    def create() -> Stein:
+        raise OSError("no database")
+
+    result = CliRunner().invoke(FlaskGroup(name="flask", create_app=create), ["run", "--debug"])
+    assert result.exit_code == 0
+    with pytest.raises(RuntimeError, match="serves no requests itself"):
+        told["app"]({}, None)
+
+
+def test_the_process_that_a_reloader_has_started_loads_it_and_fails_with_it(
     told: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
@@ -114,11 +128,17 @@ def test_under_a_reloader_an_error_waits_for_the_first_request(
     def create() -> Stein:
         raise OSError("no database")
 
-    result = CliRunner().invoke(FlaskGroup(name="flask", create_app=create), ["run"])
-    assert "OSError: no database" in result.stderr
-    assert result.stdout == ""
-    with pytest.raises(OSError, match="no database"):
-        told["app"]({}, None)
+    result = CliRunner().invoke(FlaskGroup(name="flask", create_app=create), ["run", "--debug"])
+    assert isinstance(result.exception, OSError)
+    assert told == {}
+
+
+def test_what_only_our_server_knows_is_asked_of_it_only_if_wanted(
+    told: dict[str, Any], invoke: Invoke
+) -> None:
+    invoke(Stein("x"), "run", "--live", "--show-watched")
+    assert told["live_reload"] is True
+    assert told["show_watched"] is True
 
 
 def test_the_banner_says_what_it_knows(capsys: pytest.CaptureFixture[str]) -> None:

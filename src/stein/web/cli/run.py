@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -54,21 +53,22 @@ class RunCommand(click.Command):
             raise click.UsageError(f"{message}{given[-1]}", ctx) from None
 
 
-def load_or_delay(info: ScriptInfo) -> WSGIApplication:
-    """Load the application; under a reloader an error waits for the first request."""
-    try:
-        return info.load_app()
-    except Exception as error:
-        if not is_running_from_reloader():
-            raise
-        # The process must live on, or nothing would watch for the change that mends it.
-        traceback.print_exc()
-        failure = error
+def application_for(info: ScriptInfo, *, reloads: bool) -> WSGIApplication:
+    """Load the application, in the process that serves it.
 
-    def broken(_environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
-        raise failure from None
+    The one that a reloader lives in runs nothing of the user's: an error there would end it, and
+    nobody would watch for the change that mends it.
 
-    return broken
+    :param reloads: whether there will be a reloader.
+    """
+    if reloads and not is_running_from_reloader():
+        return not_here
+    return info.load_app()
+
+
+def not_here(_environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
+    """Stand for the application where it is not loaded."""
+    raise RuntimeError("the reloader serves no requests itself")
 
 
 @click.command("run", cls=RunCommand, short_help="Run a development server.")
@@ -111,6 +111,14 @@ def load_or_delay(info: ScriptInfo) -> WSGIApplication:
     help="Files whose change does not: patterns as in the shell, separated by "
     f"{os.path.pathsep!r}.",
 )  # fmt: skip
+@click.option(
+    "--live", cls=Option, is_flag=True,
+    help="Let browsers show a page anew when code, templates or static files change.",
+)  # fmt: skip
+@click.option(
+    "--show-watched", cls=Option, is_flag=True,
+    help="Tell which folders are watched for changes, and how.",
+)  # fmt: skip
 @pass_script_info
 def run_command(  # noqa: PLR0913, PLR0917 - an argument for every option
     info: ScriptInfo,
@@ -122,6 +130,8 @@ def run_command(  # noqa: PLR0913, PLR0917 - an argument for every option
     cert: ssl.SSLContext | tuple[str, str | None] | Literal["adhoc"] | None,
     extra_files: list[str] | None,
     exclude_patterns: list[str] | None,
+    live: bool,
+    show_watched: bool,
 ) -> None:
     """Serve the application on this machine while you work on it.
 
@@ -130,13 +140,17 @@ def run_command(  # noqa: PLR0913, PLR0917 - an argument for every option
     # Late: `--help` needs no server.
     from stein.web.running import run_simple  # noqa: PLC0415
 
-    app = load_or_delay(info)
     debug = get_debug_flag()
+    reloads = debug if reload is None else reload
+    app = application_for(info, reloads=reloads)
     show_server_banner(debug, info.app_import_path)
+    # Ours, and not Werkzeug's: not to be given to one who has put a function of his own in place.
+    wishes = {"live_reload": live, "show_watched": show_watched}
     run_simple(
-        host, port, app, use_reloader=debug if reload is None else reload,
+        host, port, app, use_reloader=reloads,
         use_debugger=debug if debugger is None else debugger, threaded=with_threads,
         ssl_context=cert, extra_files=extra_files, exclude_patterns=exclude_patterns,
+        **{name: True for name, wanted in wishes.items() if wanted},
     )  # fmt: skip
 
 
