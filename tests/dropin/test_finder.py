@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from stein.dropin import finder
+from stein.dropin import distributions, finder
 
 
 def run(program: str, *options: str) -> str:
@@ -290,7 +290,7 @@ def test_the_resources_of_a_package_are_those_of_ours() -> None:
 
 
 def test_a_distribution_has_no_files() -> None:
-    distribution = finder.AliasDistribution("werkzeug", "3.1.9")
+    distribution = distributions.AliasDistribution("werkzeug", "3.1.9")
     assert distribution.files is None
     assert distribution.read_text("RECORD") is None
     assert distribution.read_text("entry_points.txt") is None

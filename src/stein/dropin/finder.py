@@ -16,22 +16,14 @@ import sys
 import warnings
 from importlib.abc import Loader, MetaPathFinder, PathEntryFinder
 from importlib.machinery import ModuleSpec
-from importlib.metadata import Distribution, DistributionFinder
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from stein.dropin.table import (
-    ALIASES,
-    COMMANDS,
-    DISTRIBUTIONS,
-    VERSION_UNTIL,
-    Target,
-    split,
-)
+from stein.dropin.table import ALIASES, DISTRIBUTIONS, VERSION_UNTIL, Target, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from os import PathLike
+    from importlib.metadata import Distribution, DistributionFinder
     from types import CodeType
 
 __all__ = ["Alias", "AliasFinder", "install", "installed"]
@@ -200,6 +192,9 @@ class AliasFinder(MetaPathFinder):
         self, context: DistributionFinder.Context | None = None
     ) -> Iterable[Distribution]:
         """Answer ``importlib.metadata``: extensions ask for the version."""
+        # Late: whoever calls this has imported importlib.metadata, which takes 35 ms; most do not.
+        from stein.dropin.distributions import AliasDistribution  # noqa: PLC0415
+
         wanted = None if context is None else context.name
         for name, version in DISTRIBUTIONS.items():
             if wanted is None or wanted.lower().replace("_", "-") == name:
@@ -227,26 +222,6 @@ class AliasPathFinder(PathEntryFinder):
             own = name.removeprefix(start)
             if name.startswith(start) and "." not in own:
                 yield prefix + own, _is_package(name)
-
-
-class AliasDistribution(Distribution):
-    """The metadata of a distribution that is not installed and whose interface stein offers."""
-
-    def __init__(self, name: str, version: str) -> None:
-        about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        self._texts = {"METADATA": about, "PKG-INFO": about, "top_level.txt": f"{name}\n"}
-        if name in COMMANDS:
-            command = f"[console_scripts]\n{name} = {COMMANDS[name]}\n"
-            self._texts["entry_points.txt"] = command
-
-    def read_text(self, filename: str) -> str | None:
-        """The text of a metadata file, or ``None``: there is no list of files."""
-        return self._texts.get(filename)
-
-    def locate_file(self, path: str | PathLike[str]) -> Any:
-        """Not supported: there are no files."""
-        message = f"{path}: a distribution offered by stein.dropin has no files of its own"
-        raise FileNotFoundError(message)
 
 
 def _path_hook(entry: str) -> AliasPathFinder:

@@ -59,6 +59,9 @@ F = TypeVar("F", bound="ResponseHook")
 #: an exception that was not given, which is looked up; None says that there is none
 UNKNOWN: Final[Any] = object()
 
+#: what is made when it is asked for
+_LATER: Final[Any] = object()
+
 _get: Final = context_var.get
 _set: Final = context_var.set
 _reset: Final = context_var.reset
@@ -350,15 +353,22 @@ class RequestContext(AppContext):
         self._opened: SessionMixin | None = session
         # by after_this_request()
         self._after_request_functions: list[AfterRequestCallable[Any]] = []
+        self._url_adapter = _LATER
+        if not app._plain_urls or "create_url_adapter" in app.__dict__:  # noqa: SLF001 - see there
+            self._bind_urls()
+
+    def _bind_urls(self) -> None:
         self._url_adapter = None
         try:
-            self._url_adapter = app.create_url_adapter(request)
+            self._url_adapter = self.app.create_url_adapter(self.request)
         except HTTPException as error:
-            request.routing_exception = error
+            self.request.routing_exception = error
 
     @property
     def url_adapter(self) -> MapAdapter | None:
         """What finds the request's rule and builds URLs; None if its host is not served."""
+        if self._url_adapter is _LATER:
+            self._bind_urls()
         return self._url_adapter
 
     @url_adapter.setter
@@ -419,8 +429,15 @@ class RequestContext(AppContext):
         """
         request = self.request
         try:
-            found = self._url_adapter.match(return_rule=True)  # type: ignore[union-attr]
-            request.url_rule, request.view_args = found  # type: ignore[assignment] # a dict
+            found: Any = None
+            if self._url_adapter is _LATER:
+                found = self.app._find_rule(request)  # noqa: SLF001 - the application's other half
+            if found is None:
+                adapter = self.url_adapter
+                if adapter is None:
+                    return
+                found = adapter.match(return_rule=True)
+            request.url_rule, request.view_args = found
         except HTTPException as error:
             request.routing_exception = error
 

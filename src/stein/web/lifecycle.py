@@ -106,7 +106,8 @@ class Lifecycle(Routes):
             except BaseException as raised:
                 error = raised
                 raise
-            return response(environ, start_response)
+            # PERF: 3.11 finds the method faster than what a call of the object leads to.
+            return response.__call__(environ, start_response)
         finally:
             # The test client and the debugger look at contexts after their request.
             if "werkzeug.debug.preserve_context" in environ:
@@ -211,6 +212,12 @@ class Lifecycle(Routes):
             application; or one of these in a tuple with a status, header fields or both.
         :raises TypeError: it is nothing of that.
         """
+        # PERF: what most views return needs no call of a function.
+        cls = self.response_class
+        if rv.__class__ is str:
+            return cls(rv)
+        if rv.__class__ is cls:
+            return rv
         return to_response(self, rv)  # type: ignore[arg-type] # it is the whole of it
 
     def process_response(self, response: Response) -> Response:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from stein.toolkit.datastructures.headers import Headers
+from stein.toolkit.exceptions import HTTPException
 from stein.toolkit.response import Response as ResponseBase
 from stein.web.globals import request
 
@@ -33,14 +34,8 @@ def to_response(app: Stein, value: Any) -> Response:
     :raises TypeError: it is nothing of that, which mostly means that the view returned nothing.
     """
     cls = app.response_class
-    kind: Any = value.__class__
-    # PERF: most views return one of these; what follows would find that out in 0.5 us.
-    if kind is str:
-        return cls(value)
-    if kind is cls:
-        return value  # type: ignore[no-any-return] # it is a response
     status = headers = None
-    if kind is tuple or isinstance(value, tuple):
+    if isinstance(value, tuple):
         value, status, headers = _unpack(value)
     if isinstance(value, cls):
         response = value
@@ -91,6 +86,9 @@ def _forced(app: Stein, value: Any) -> Response:
     cause = None
     if isinstance(value, ResponseBase) or callable(value):
         try:
+            if isinstance(value, HTTPException):
+                # PERF: as an application it would do the same, and take 6 us more.
+                value = value.get_response(request.environ)
             return app.response_class.force_type(value, request.environ)
         except TypeError as error:
             cause = error

@@ -291,7 +291,10 @@ class DefaultJSONProvider(JSONProvider):
         :param kwargs: the items of a dict, instead.
         """
         app = self._app
-        value = self._prepare_response_obj(args, kwargs)
+        if len(args) == 1 and not kwargs:
+            value = args[0]
+        else:
+            value = self._prepare_response_obj(args, kwargs)
         compact = self.compact
         if compact is None:
             compact = not app.debug
