@@ -45,7 +45,8 @@ def by_adapter(url_map: Map, environ: dict[str, Any]) -> Any:
 
 PATHS = st.sampled_from([
     "/", "/users/3", "/users/x", "/users/x/files/a/b", "/folder", "/folder/", "//folder/",
-    "/%C3%A4", "/posted", "/page", "/page/1", "/page/2", "/old", "/alias", "/socket", "/sub", "/none", "",
+    "/%C3%A4", "/posted", "/page", "/page/1", "/page/2", "/old", "/alias", "/socket", "/sub",
+    "/none", "",
 ])  # fmt: skip
 HOSTS = st.sampled_from(["localhost", "Example.ORG:80", "sub.localhost", "[::1]:5000"])
 
