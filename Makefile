@@ -121,12 +121,13 @@ $(VENV_MADE):
 	"$$chosen" -m venv --clear $(VENV)
 	@touch $@
 
-$(PACKAGE): $(VENV_MADE) pyproject.toml
+# What an installed stein brings along besides a pointer to src/.
+$(PACKAGE): $(VENV_MADE) pyproject.toml src/stein/dropin/children.pth
 	$(INSTALL) --editable .
 	@touch $@
 
 # The locked hatchling builds stein, so nothing is fetched that the lock does not name.
-$(DEV): $(VENV_MADE) requirements/dev.txt pyproject.toml
+$(DEV): $(VENV_MADE) requirements/dev.txt pyproject.toml src/stein/dropin/children.pth
 	$(INSTALL) --require-hashes --requirement requirements/dev.txt
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@ $(PACKAGE)

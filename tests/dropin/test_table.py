@@ -81,6 +81,7 @@ OFFERED = {
     "flask.views": "MethodView View http_method_funcs",
     "flask.wrappers": "Request Response",
     "werkzeug": "Client Request Response run_simple datastructures exceptions local routing",
+    "werkzeug._internal": "_log _wsgi_decoding_dance _wsgi_encoding_dance",
     "werkzeug.serving": "is_running_from_reloader make_server run_simple",
 }
 

@@ -1,4 +1,4 @@
-"""``run_simple`` and ``make_server``: Werkzeug's signatures, our server."""
+"""``run_simple``: what it makes of its parameters, and the programs that call it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import os
 import re
 import signal
 import socket
-import ssl
 import subprocess
 import sys
-import threading
+import tempfile
 import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import stein
-from stein.errors import BindError, CertificateError
-from stein.server import Server
+from stein.errors import BindError
 from stein.serving import run
-from stein.serving.run import make_server, run_simple, settings_for
-from tests.server.certificates import Certificates
+from stein.serving.devserver import BaseWSGIServer
+from stein.serving.reloader import child
+from stein.serving.reloader.live import without_questions
+from stein.serving.run import run_simple
+from stein.toolkit.debugger import DebuggedApplication, pin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,172 +43,197 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    made = Certificates(tmp_path_factory.mktemp("tls"))
-    return str(made.localhost), str(made.key_of(made.localhost))
+class Recorder:
+    """Stands for the server that ``run_simple`` makes: knows what it was told, and ends at once."""
 
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.servers: list[BaseWSGIServer] = []
+        make = run.make_server
+        monkeypatch.setattr(BaseWSGIServer, "_serve", lambda _self, *, signals: None)
 
-def trusting(pair: tuple[str, str]) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=pair[0])
+        def record(*args: Any) -> BaseWSGIServer:
+            self.servers.append(make(*args))
+            return self.servers[-1]
 
+        monkeypatch.setattr(run, "make_server", record)
 
-class FakeServer:
-    """Stands for the server: records what it was told, and is finished at once."""
-
-    made: ClassVar[list[FakeServer]] = []
-
-    def __init__(self, application: Any, settings: Any, *, observer: Any, tls: Any) -> None:
-        self.application, self.settings = application, settings
-        self.observer, self.tls = observer, tls
-        self.addresses = [f"http://{settings.bind[0]}"]
-        self.port = 5000
-        FakeServer.made.append(self)
-
-    def start(self) -> None: ...
-
-    def serve(self) -> None: ...
-
-    def request_stop(self, graceful: float) -> None: ...
+    @property
+    def last(self) -> BaseWSGIServer:
+        return self.servers[-1]
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeServer]:
-    monkeypatch.setattr(run, "Server", FakeServer)
-    monkeypatch.setattr(run, "configure_error_log", lambda _level: None)
-    monkeypatch.setattr(FakeServer, "made", [])
-    return FakeServer
+def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    recorder = Recorder(monkeypatch)
+    yield recorder
+    for server in recorder.servers:
+        server.server_close()
 
 
 # -- what the server is told --------------------------------------------------------------------
 
 
-def test_the_parameters_are_werkzeugs() -> None:
+def test_the_parameters_are_werkzeugs_and_two_of_our_own() -> None:
     assert list(inspect.signature(run_simple).parameters) == [
         "hostname", "port", "application", "use_reloader", "use_debugger", "use_evalex",
         "extra_files", "exclude_patterns", "reloader_interval", "reloader_type", "threaded",
         "processes", "request_handler", "static_files", "passthrough_errors", "ssl_context",
-    ]  # fmt: skip
-    assert list(inspect.signature(make_server).parameters) == [
-        "host", "port", "app", "threaded", "processes", "request_handler", "passthrough_errors",
-        "ssl_context", "fd",
+        "live_reload", "show_watched",
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("host", "bind"),
-    [
-        ("localhost", "localhost:5000"),
-        ("::1", "[::1]:5000"),
-        ("", ":5000"),
-        ("unix:///run/x.sock", "unix:/run/x.sock"),
-    ],
-)
-def test_host_and_port_become_an_address(host: str, bind: str, fake: type[FakeServer]) -> None:
-    run_simple(host, 5000, app)
-    assert fake.made[0].settings.bind == (bind,)
-
-
-def test_threads_are_many_or_one(fake: type[FakeServer]) -> None:
-    run_simple("localhost", 5000, app, threaded=True)
-    run_simple("localhost", 5000, app)
-    assert [server.settings.threads for server in fake.made] == [16, 1]
+def test_threads_are_many_or_one(made: Recorder) -> None:
+    run_simple("localhost", 0, app, threaded=True)
+    assert (made.last.settings.threads, made.last.multithread) == (64, True)
+    run_simple("localhost", 0, app)
+    assert (made.last.settings.threads, made.last.multithread) == (1, False)
 
 
 def test_other_settings_come_from_the_environment(
-    fake: type[FakeServer], monkeypatch: pytest.MonkeyPatch
+    made: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_simple("localhost", 5000, app, threaded=True)
-    assert fake.made[0].settings.graceful_timeout == 1.0
+    run_simple("localhost", 0, app, threaded=True)
+    assert made.last.settings.graceful_timeout == 1.0
+    assert made.last.settings.access_log == "dev"
     monkeypatch.setenv("STEIN_THREADS", "3")
     monkeypatch.setenv("STEIN_GRACEFUL_TIMEOUT", "7s")
     monkeypatch.setenv("STEIN_ACCESS_LOG", "off")
     monkeypatch.setenv("STEIN_BIND", ":1")
-    run_simple("localhost", 5000, app, threaded=True)
-    settings = fake.made[1].settings
+    run_simple("127.0.0.1", 0, app, threaded=True)
+    settings = made.last.settings
     assert (settings.threads, settings.graceful_timeout) == (3, 7.0)
-    assert settings.bind == ("localhost:5000",)
-    assert fake.made[1].observer is None
+    assert (settings.bind, settings.access_log) == (("127.0.0.1:0",), "off")
 
 
-def test_static_files_are_put_before_the_application(fake: type[FakeServer]) -> None:
-    run_simple("localhost", 5000, app, static_files={"/here": str(Path(__file__).parent)})
-    client = fake.made[0].application
+def test_static_files_are_put_before_the_application(made: Recorder) -> None:
+    run_simple("localhost", 0, app, static_files={"/here": str(Path(__file__).parent)})
     status: list[str] = []
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": f"/here/{Path(__file__).name}"}
-    body = client(environ, lambda code, _headers: status.append(code))
+    body: Any = made.last.app(environ, lambda code, _headers: status.append(code))
     assert status == ["200 OK"]
     body.close()
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"use_reloader": True}, "not there yet: reloader. "),
-        ({"use_reloader": True, "use_debugger": True}, "reloader and debugger. "),
-        ({"processes": 4}, "4 processes. "),
-        ({"request_handler": FakeServer}, "request handler FakeServer. "),
-        ({"passthrough_errors": True}, "passing errors through. "),
-    ],
-)
-def test_what_is_not_there_yet_is_told_and_not_feigned(
-    *, options: dict[str, Any], words: str, fake: type[FakeServer],
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    run_simple("localhost", 5000, app, **options)
-    lines = [line for line in capsys.readouterr().err.splitlines() if "not there yet" in line]
-    assert len(lines) == 1
-    assert words in lines[0]
-
-
-def test_nothing_is_missed_that_was_not_asked_for(
-    fake: type[FakeServer], capsys: pytest.CaptureFixture[str]
+def test_the_debugger_is_put_before_the_application_and_told_who_may_use_it(
+    made: Recorder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_simple("localhost", 5000, app)
-    assert capsys.readouterr().err == (
-        " * Running on http://localhost:5000\n"
-        f"   stein {stein.__version__}, 1 thread, one request at a time; press Ctrl-C to stop\n"
+    run_simple("localhost", 0, app, use_debugger=True, use_evalex=False)
+    debugger: Any = made.last.app
+    assert isinstance(debugger, DebuggedApplication)
+    assert (debugger.app, debugger.evalex, debugger.bound_to) == (app, False, ["localhost"])
+    assert "localhost" in debugger.trusted_hosts
+    assert "Debug mode runs whatever is typed into its pages" in capsys.readouterr().err
+
+
+def test_a_socket_can_be_handed_over_as_werkzeugs_reloader_does(
+    made: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    address = listening.getsockname()
+    monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
+    monkeypatch.setenv("WERKZEUG_SERVER_FD", str(listening.detach()))
+    run_simple("ignored", 1, app)
+    assert made.last.server_address == address
+    assert "WERKZEUG_SERVER_FD" not in os.environ
+    assert capsys.readouterr().err == ""
+
+
+def test_the_variable_that_hides_the_first_lines_needs_no_socket(
+    made: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
+    monkeypatch.delenv("WERKZEUG_SERVER_FD", raising=False)
+    run_simple("127.0.0.1", 0, app)
+    assert made.last.port > 0
+    assert capsys.readouterr().err == ""
+
+
+# -- the reloader -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the parent of a reloader was told."""
+    from stein.serving.reloader import parent
+
+    told: dict[str, Any] = {}
+
+    def supervise(settings: Any, listeners: Any, options: Any, *, tls: Any) -> int:
+        told.update(settings=settings, listeners=listeners, options=options, tls=tls)
+        told["port"] = listeners[0].getsockname()[1]
+        return 7
+
+    monkeypatch.setattr(parent, "supervise", supervise)
+    return told
+
+
+def test_the_parent_holds_the_socket_and_leaves_with_the_reloaders_code(
+    told: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run_simple(
+            "127.0.0.1", 0, app, use_reloader=True, extra_files=["a"], exclude_patterns=["b*"],
+            reloader_interval=2, reloader_type="stat", live_reload=True, show_watched=True,
+        )  # fmt: skip
+    assert caught.value.code == 7
+    assert f" * Running on http://127.0.0.1:{told['port']}\n" in capsys.readouterr().err
+    options = told["options"]
+    assert (options.extra_files, options.exclude_patterns) == (("a",), ("b*",))
+    assert (options.interval, options.engine) == (2, "stat")
+    assert options.live
+    assert options.show_watched
+    assert not options.show_errors
+    assert told["listeners"][0].fileno() == -1  # closed behind it
+
+
+def test_the_debuggers_pin_outlasts_a_reload(told: dict[str, Any]) -> None:
+    with pytest.raises(SystemExit):
+        run_simple("127.0.0.1", 0, app, use_reloader=True, use_debugger=True)
+    assert told["options"].show_errors
+    assert told["options"].environ == pin.for_children()
+
+
+def test_a_certificate_made_on_the_spot_outlasts_a_reload(
+    told: dict[str, Any], made: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("cryptography")
+    given: list[str] = []
+    monkeypatch.setattr(
+        run, "reload", lambda server, _options: given.append(server.settings.certfile)
     )
+    run_simple("127.0.0.1", 0, app, use_reloader=True, ssl_context="adhoc")
+    assert not Path(given[0]).exists()
+    assert run.CERTIFICATE not in os.environ
+    from stein.serving.certificates import make_ssl_devcert
+
+    with tempfile.TemporaryDirectory() as folder:
+        base = str(Path(folder, "kept"))
+        make_ssl_devcert(base)
+        monkeypatch.setenv(run.CERTIFICATE, base)
+        run_simple("127.0.0.1", 0, app, use_reloader=True, ssl_context="adhoc")
+    assert given[1] == f"{base}.crt"
 
 
-@pytest.mark.parametrize(
-    ("outside", "urls"),
-    [
-        ("203.0.113.9", ["http://127.0.0.1:5000", "http://203.0.113.9:5000"]),
-        ("127.0.0.1", ["http://127.0.0.1:5000"]),
-        (None, ["http://127.0.0.1:5000"]),
-    ],
-)
-def test_all_addresses_are_told_as_those_one_can_type(
-    outside: str | None, urls: list[str], fake: type[FakeServer],
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    monkeypatch.setattr(run, "address_in_the_net", lambda: outside)
-    run_simple("0.0.0.0", 5000, app)
-    assert re.findall(r"Running on (\S+)", capsys.readouterr().err) == urls
-
-
-def test_the_address_in_the_net_is_one_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = run.address_in_the_net()
-    assert found is None or socket.inet_aton(found)
-
-    def refuse(_self: object, _address: object) -> None:
-        raise OSError("no network")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    assert run.address_in_the_net() is None
+def test_the_child_serves_and_tells_its_parent(
+    made: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "is_child", lambda: True)
+    monkeypatch.setattr(child, "instrument", lambda app, *, live: (app, live))
+    run_simple("127.0.0.1", 0, app, use_reloader=True, live_reload=True)
+    server: Any = made.last
+    assert server.app == (app, True)
+    assert server.when_serving is child.notify_ready
+    assert server.quieten is without_questions
 
 
 # -- mistakes -----------------------------------------------------------------------------------
 
 
 def test_wrong_arguments_are_the_callers_to_mend() -> None:
-    with pytest.raises(TypeError, match="port must be a whole number, not '5000'"):
+    with pytest.raises(TypeError, match="port must be an integer, not '5000'"):
         run_simple("localhost", "5000", app)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="it can be one of the two only"):
         run_simple("localhost", 0, app, threaded=True, processes=2)
-    with pytest.raises(TypeError, match="needs the application"):
-        make_server("localhost", 0)
 
 
 @pytest.mark.parametrize(
@@ -217,6 +242,7 @@ def test_wrong_arguments_are_the_callers_to_mend() -> None:
         (65536, {}, "port 65536: must be a number from 0 to 65535"),
         (0, {"ssl_context": ("no.crt", "no.key")}, "TLS file 'no.crt' does not exist"),
         (0, {"ssl_context": 7}, "ssl_context=7 is no ssl.SSLContext"),
+        (0, {"use_reloader": True, "reloader_type": "magic"}, "'magic' is none of: auto, stat"),
     ],
 )
 def test_what_cannot_work_is_one_line_and_code_1(
@@ -245,111 +271,6 @@ def test_a_busy_port_is_told_with_its_process(
     monkeypatch.setattr(sys, "platform", "darwin")
     assert "AirPlay" in run.hint(BindError("x"), 5000)
     assert run.hint(BindError("x"), 80) == ""
-
-
-# -- TLS ----------------------------------------------------------------------------------------
-
-
-def fetch(port: int, context: ssl.SSLContext | None = None) -> str:
-    scheme = "http" if context is None else "https"
-    url = f"{scheme}://localhost:{port}/"
-    with urllib.request.urlopen(url, timeout=20, context=context) as response:
-        return str(response.read().decode())
-
-
-@contextmanager
-def serving(**options: Any) -> Iterator[int]:
-    with make_server("127.0.0.1", 0, app, **options) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.port
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def test_https_with_the_files_of_a_certificate(pair: tuple[str, str]) -> None:
-    with serving(ssl_context=pair, threaded=True) as port:
-        assert fetch(port, trusting(pair)) == "https True"
-
-
-def test_https_with_a_context_of_ones_own(pair: tuple[str, str]) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*pair)
-    with serving(ssl_context=context) as port:
-        assert fetch(port, trusting(pair)) == "https False"
-
-
-def test_a_certificate_with_its_key_in_one_file(pair: tuple[str, str], tmp_path: Path) -> None:
-    both = tmp_path / "both.pem"
-    both.write_bytes(b"".join(Path(name).read_bytes() for name in pair))
-    settings, context = settings_for("localhost", 0, False, 1, (str(both), None))
-    assert (settings.certfile, settings.keyfile, context) == (str(both), None, None)
-
-
-def test_a_certificate_on_the_spot_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cryptography", None)
-    with pytest.raises(CertificateError, match="pip install cryptography"):
-        make_server("localhost", 0, app, ssl_context="adhoc")
-
-
-def test_a_certificate_on_the_spot(tmp_path: Path) -> None:
-    pytest.importorskip("cryptography")
-    from stein.serving.certificates import make_ssl_devcert
-
-    files = make_ssl_devcert(str(tmp_path / "dev"), host="localhost")
-    assert Path(files[1]).stat().st_mode & 0o777 == 0o600
-    assert make_ssl_devcert(str(tmp_path / "dev"), cn="localhost") == files
-    with serving(ssl_context=files) as port:
-        assert fetch(port, trusting(files)) == "https False"
-    with serving(ssl_context="adhoc") as port:
-        # Nobody has signed it.
-        context = ssl._create_unverified_context()  # noqa: S323
-        assert fetch(port, context) == "https False"
-
-
-# -- a server as an object ----------------------------------------------------------------------
-
-
-def test_a_server_listens_from_the_beginning_and_stops() -> None:
-    with make_server("127.0.0.1", 0, app) as server:
-        assert server.server_address == ("127.0.0.1", server.port)
-        assert server.server_port == server.port > 0
-    with pytest.raises(OSError, match="refused"):
-        socket.create_connection(("127.0.0.1", server.port))
-
-
-def test_a_server_takes_over_a_socket() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        fd = listening.detach()
-    with make_server("ignored", 0, app, fd=fd) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        assert fetch(server.port) == "http False"
-        server.shutdown()
-        thread.join()
-
-
-def test_it_can_be_run_in_a_thread_of_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STEIN_ACCESS_LOG", "off")
-    started = threading.Event()
-    servers: list[Any] = []
-
-    class Noted(Server):
-        def start(self) -> None:
-            super().start()
-            servers.append(self)
-            started.set()
-
-    monkeypatch.setattr(run, "Server", Noted)
-    thread = threading.Thread(target=run_simple, args=("127.0.0.1", 0, app))
-    thread.start()
-    assert started.wait(20)
-    assert fetch(servers[0].port) == "http False"
-    servers[0].stop()
-    thread.join(20)
-    assert not thread.is_alive()
 
 
 # -- real processes -----------------------------------------------------------------------------

@@ -93,6 +93,25 @@ def refuse_installed(project: str) -> None:
         raise CannotRun(message)
 
 
+def refuse_lonely_children() -> None:
+    """Stop if the processes that a test starts would not have the aliases.
+
+    Tests of the development server wait for ever for a program that cannot be imported.
+    """
+    code = (
+        "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', 'import flask']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "stein.dropin", "-c", code], check=False, capture_output=True
+    )
+    if done.returncode:
+        message = (
+            f"child processes do not find the aliases, as {sys.prefix} has no stein-dropin.pth: "
+            "install stein again (touch pyproject.toml; make test ARGS=tests/dropin)"
+        )
+        raise CannotRun(message)
+
+
 @contextmanager
 def passing_copy(folder: Path) -> Iterator[Path]:
     """A copy to run in: the cache stays as it was unpacked, whatever a program writes."""
@@ -193,6 +212,7 @@ def run_suite(name: str, extra: list[str]) -> int:
     try:
         for project in ASIDE:
             refuse_installed(project)
+        refuse_lonely_children()
         expectation = Expectation.read(HERE / f"{name}.toml")
         with passing_copy(fetch(suite.source) / suite.folder) as folder:
             found = run_tests(folder, suite, expectation, extra)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -120,3 +121,16 @@ def test_the_sources_are_pinned_by_version_and_hash() -> None:
     assert pins
     assert all("==" in pin and " --hash=sha256:" in pin for pin in pins)
     assert {pin.partition("==")[0] for pin in pins} == {s.source for s in run.SUITES.values()}
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_children_without_the_aliases_stop_it(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def call(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.CompletedProcess(command, code)
+
+    monkeypatch.setattr(subprocess, "run", call)
+    if code:
+        with pytest.raises(CannotRun, match=r"has no stein-dropin\.pth: install stein again"):
+            run.refuse_lonely_children()
+    else:
+        run.refuse_lonely_children()

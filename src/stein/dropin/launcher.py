@@ -13,6 +13,7 @@ import sys
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Final
 
+from stein.dropin.children import lead
 from stein.dropin.finder import install
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def launch(arguments: list[str]) -> int | str | None:
     if first.startswith("-") and first not in {"-m", "-c"}:
         return f"stein.dropin: no option {first!r}\n\n{USAGE}"
     install()
+    lead()
     if first == "-m":
         return _run_module(rest[0], rest[1:])
     if first == "-c":

@@ -114,9 +114,41 @@ _WRAPPERS: Final[dict[str, Target]] = {
 }
 
 _SERVING: Final[dict[str, Target]] = {
-    "werkzeug.serving": _from(
-        "stein.serving.run", "is_running_from_reloader make_server run_simple"
-    ),
+    "werkzeug.serving": {
+        **_from("stein.serving.run", "is_running_from_reloader run_simple"),
+        **_from(
+            "stein.serving.devserver",
+            "BaseWSGIServer ForkingMixIn ForkingWSGIServer ThreadedWSGIServer make_server",
+        ),
+        **_from(
+            "stein.serving.certificates",
+            "generate_adhoc_ssl_context generate_adhoc_ssl_pair load_ssl_context "
+            "make_ssl_devcert ssl",
+        ),
+        **_from(
+            "stein.serving.sockets",
+            "LISTEN_QUEUE af_unix can_fork connection_dropped_errors get_interface_ip "
+            "get_sockaddr is_ssl_error select_address_family",
+        ),
+        "DechunkedInput": "stein.serving.dechunking",
+        "WSGIRequestHandler": "stein.serving.requesthandler",
+    },
+}
+
+_DEBUG: Final = "stein.toolkit.debugger"
+
+_DEBUGGER: Final[dict[str, Target]] = {
+    "werkzeug.debug": {
+        "*": _DEBUG,
+        **_from("stein.toolkit.exceptions", "NotFound SecurityError"),
+    },
+    "werkzeug.debug.console": f"{_DEBUG}.console",
+    "werkzeug.debug.repr": f"{_DEBUG}.repr",
+    "werkzeug.debug.tbtools": {
+        "*": f"{_DEBUG}.tracebacks",
+        "DebugFrameSummary": f"{_DEBUG}.frames",
+        "render_console_html": f"{_DEBUG}.page",
+    },
 }
 
 _WEB: Final = "stein.web"
@@ -200,7 +232,13 @@ _FLASK: Final[dict[str, Target]] = {
         "find_package": f"{_WEB}.packages",
         "setupmethod": f"{_WEB}.setup",
     },
-    "flask.sessions": f"{_WEB}.sessions",
+    "flask.sessions": {
+        "*": f"{_WEB}.sessions",
+        "TaggedJSONSerializer": f"{_WEB}.json.tag",
+        **_from(f"{_DATA}.sets", "CallbackDict"),
+        **_from("itsdangerous", "BadSignature URLSafeTimedSerializer"),
+        **_from("collections.abc", "MutableMapping"),
+    },
     "flask.signals": f"{_WEB}.signals",
     "flask.templating": {"*": f"{_WEB}.templating", **_CURRENT},
     "flask.testing": f"{_WEB}.testing",
@@ -223,9 +261,11 @@ ALIASES: Final[dict[str, Target]] = {
         "run_simple": "stein.serving.run",
     },
     "werkzeug._internal": {
+        "_log": "stein.serving.devlog:say",
         "_wsgi_decoding_dance": "stein.toolkit.wsgi:wsgi_decode",
         "_wsgi_encoding_dance": "stein.toolkit.wsgi:wsgi_encode",
     },
+    "werkzeug._reloader": "stein.serving.reloader.loops",
     "werkzeug.exceptions": "stein.toolkit.exceptions",
     "werkzeug.formparser": "stein.toolkit.forms.parser",
     "werkzeug.http": "stein.toolkit.http",
@@ -245,6 +285,7 @@ ALIASES: Final[dict[str, Target]] = {
     },
     "werkzeug.wsgi": "stein.toolkit.wsgi",
     **_DATASTRUCTURES,
+    **_DEBUGGER,
     **_MIDDLEWARE,
     **_ROUTING,
     **_SERVING,

@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stein.errors import CertificateError
+from stein.server.settings import Settings
+from stein.server.tls import make_context
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.x509 import Certificate, GeneralName
 
-__all__ = ["generate_adhoc_ssl_context", "generate_adhoc_ssl_pair", "make_ssl_devcert"]
+__all__ = [
+    "generate_adhoc_ssl_context",
+    "generate_adhoc_ssl_pair",
+    "load_ssl_context",
+    "make_ssl_devcert",
+]
 
 VALID_DAYS: Final = 365
 KEY_BITS: Final = 2048
@@ -57,7 +64,7 @@ def generate_adhoc_ssl_pair(cn: str | None = None) -> tuple[Certificate, RSAPriv
         .not_valid_after(now + dt.timedelta(days=VALID_DAYS))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(
-            x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+            x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
         )
         .sign(key, hashes.SHA256())
     )
@@ -87,13 +94,29 @@ def make_ssl_devcert(
 def generate_adhoc_ssl_context() -> ssl.SSLContext:
     """Make a TLS context with a new certificate; its key is on the disk for a moment only."""
     certificate, key = generate_adhoc_ssl_pair()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_alpn_protocols(["http/1.1"])
     # OpenSSL reads files only.  The folder can be entered by its owner alone.
     with tempfile.TemporaryDirectory() as folder:
         files = str(Path(folder, "certificate")), str(Path(folder, "key"))
         write_pair(certificate, key, *files)
-        context.load_cert_chain(*files)
+        return load_ssl_context(*files)
+
+
+def load_ssl_context(
+    cert_file: str, pkey_file: str | None = None, protocol: int | None = None
+) -> ssl.SSLContext:
+    """Make a TLS context of a certificate and its key.
+
+    :param cert_file: the certificate (PEM).
+    :param pkey_file: its key; in the certificate's file if not given.
+    :param protocol: a ``PROTOCOL_…`` constant of :mod:`ssl`; by default that of a server.
+    :raises CertificateError: naming the file and the reason.
+    """
+    context = make_context(Settings(certfile=cert_file, keyfile=pkey_file))
+    if protocol is None or protocol == ssl.PROTOCOL_TLS_SERVER:
+        assert context is not None  # noqa: S101 - for the type: there is a certificate
+        return context
+    context = ssl.SSLContext(protocol)
+    context.load_cert_chain(cert_file, pkey_file)
     return context
 
 

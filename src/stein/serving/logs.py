@@ -6,6 +6,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from stein.errors import ConfigurationError
 from stein.observe.accesslog import AccessLog
 from stein.tracebacks import render
 
@@ -70,20 +71,43 @@ class UserFrames(logging.Formatter):
         return "" if error is None else render(error).rstrip("\n")
 
 
-def configure_error_log(level: str) -> None:
-    """Send ``stein.error`` to standard error, unless somebody has configured logging.
+def make_error_handler(file: str) -> logging.Handler:
+    """Return what writes the error log.
+
+    :param file: ``-`` for standard error.
+    :raises ConfigurationError: the file cannot be opened.
+    """
+    if file == "-":
+        return logging.StreamHandler()
+    # Most have none.
+    from logging.handlers import WatchedFileHandler  # noqa: PLC0415
+
+    try:
+        return WatchedFileHandler(file, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        message = (
+            f"error_log_file={file!r} cannot be opened: {error.strerror}. The folder must exist "
+            "and be writable."
+        )
+        raise ConfigurationError(message) from error
+
+
+def configure_error_log(level: str, file: str = "-") -> None:
+    """Send ``stein.error`` to standard error or a file, unless somebody has configured logging.
 
     To be called after the application was imported, which is where people configure logging.
     ``logging.config`` disables every logger it does not name; the error log is switched on
     again, since a server whose faults nobody hears of helps no one.
 
     :param level: the setting ``log_level``; a level that was set on the logger goes before it.
+    :param file: the setting ``error_log_file``; it is opened anew by itself when it was moved.
+    :raises ConfigurationError: the file cannot be opened.
     """
     logger = logging.getLogger("stein.error")
     logger.disabled = False
     if logger.level == logging.NOTSET:
         logger.setLevel(level.upper())
     if not logger.hasHandlers():
-        handler = logging.StreamHandler()
+        handler = make_error_handler(file)
         handler.setFormatter(UserFrames("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger("stein").addHandler(handler)
