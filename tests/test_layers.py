@@ -65,7 +65,9 @@ LAYERS: Final = {
     "package": row("server web"),
     "main": row("serving"),
 }
-ROOT_MODULES: Final = {"errors", "clock", "typing", "marks", "suggestions", "tracebacks"}
+ROOT_MODULES: Final = {
+    "errors", "clock", "typing", "marks", "snapshot", "suggestions", "tracebacks"
+}  # fmt: skip
 
 # A third-party name is for the whole layer, unless it is said here where it may stand.
 ONLY_IN: Final = {

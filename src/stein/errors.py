@@ -6,6 +6,7 @@
     ├── ConfigurationError      what the operator set up; one line says value, cause and next step
     │   ├── BindError           an address cannot be listened on
     │   ├── CertificateError    a certificate, key or authority file cannot be used
+    │   ├── Mistakes            several of them at once
     │   └── ApplicationNotFound the "module:attribute" text leads to no application
     ├── ApplicationError        the application broke PEP 3333 or HTTP
     └── RequestError            the peer broke HTTP or a limit; carries the status it becomes
@@ -14,6 +15,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 __all__ = [
     "ApplicationError",
     "ApplicationNotFound",
@@ -21,6 +27,7 @@ __all__ = [
     "CertificateError",
     "ConfigurationError",
     "Disconnected",
+    "Mistakes",
     "RequestError",
     "SteinError",
 ]
@@ -40,6 +47,17 @@ class BindError(ConfigurationError):
 
 class CertificateError(ConfigurationError):
     """A TLS certificate, key or authority file is missing, unreadable or does not match."""
+
+
+class Mistakes(ConfigurationError):  # noqa: N818 - reads as the field says it
+    """Several things are wrong with what the operator set up.
+
+    :param mistakes: each as one line.
+    """
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)
 
 
 class ApplicationNotFound(ConfigurationError):  # noqa: N818 - reads as the field says it

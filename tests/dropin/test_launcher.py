@@ -66,6 +66,13 @@ def test_code_sees_what_python_gives_to_code(tmp_path: Path) -> None:
     assert shown(done) == ["__main__", ["-c", "a"], "", None, None, None]
 
 
+def test_our_future_statements_are_not_the_programs(tmp_path: Path) -> None:
+    source = "def f(x: int): pass\nprint(f.__annotations__)\n"
+    (tmp_path / "show.py").write_text(source)
+    for words in (("show.py",), ("-c", source)):
+        assert run(*words, folder=tmp_path).stdout == "{'x': <class 'int'>}\n"
+
+
 def test_the_program_decides_the_exit_status(tmp_path: Path) -> None:
     assert run("-c", "raise SystemExit(7)", folder=tmp_path).returncode == 7
     failed = run("-c", "1/0", folder=tmp_path)

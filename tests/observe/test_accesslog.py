@@ -566,6 +566,13 @@ def test_every_outcome_is_explained() -> None:
 SERVER = Path(stein.server.__file__).parent
 
 
+def pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    """What an assignment gives to what: ``a, b = 1, 2`` is two of them."""
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        return list(zip(target.elts, value.elts, strict=True))
+    return [(target, value)]
+
+
 def outcomes_set(trees: list[ast.Module]) -> set[str]:
     """Every text that is assigned to an ``outcome`` or given for a parameter of that name."""
     nodes = [node for tree in trees for node in ast.walk(tree)]
@@ -578,8 +585,12 @@ def outcomes_set(trees: list[ast.Module]) -> set[str]:
     values: list[ast.expr] = []
     for node in nodes:
         if isinstance(node, ast.Assign):
-            targets = [each.attr for each in node.targets if isinstance(each, ast.Attribute)]
-            values += [node.value] if "outcome" in targets else []
+            values += [
+                value
+                for target in node.targets
+                for each, value in pairs(target, node.value)
+                if isinstance(each, ast.Attribute) and each.attr == "outcome"
+            ]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             place = places.get(node.func.attr)
             values += [] if place is None else node.args[place : place + 1]

@@ -582,7 +582,7 @@ def test_a_full_disk_fails_that_request_only(
 
 def test_health_is_answered_while_all_threads_are_blocked() -> None:
     gate = Gate()
-    settings = {"threads": 2, "health_path": "/-", "keep_alive": 30}
+    settings = {"threads": 2, "health_path": "/-", "keep_alive": 30, "unready_after": 0}
     with serving(gate, **settings) as server, ExitStack() as stack:
         blocked = [stack.enter_context(Client.to(server)) for _ in range(3)]
         with Client.to(server) as probe:
@@ -657,7 +657,7 @@ def test_a_client_that_leaves_the_queue_is_not_called_for() -> None:
         for _ in range(2):
             gate.wait_entered()
         until(lambda: engine_of(server).crew.saturated)
-        waiting = engine_of(server).crew._waiting[0].connection
+        waiting = engine_of(server).crew.waiting[0].connection
         local = waiting.sock.getpeername()
         gone = next(each for each in clients if each.sock.getsockname() == local)
         gone.reset()

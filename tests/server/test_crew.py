@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stein.server import crew as module
+from stein.server import pace
 from tests.server.client import BOUND, Client, request, serving, until
 
 if TYPE_CHECKING:
@@ -63,6 +64,24 @@ class Theatre:
 
     def wait_entered(self, count: int) -> None:
         until(lambda: len(self.entered) >= count)
+
+
+class Tokens(list[Any]):
+    """The crew's token, laid down before each call that the leader runs itself."""
+
+    laid = 0
+
+    def append(self, call: Any) -> None:
+        self.laid += 1
+        super().append(call)
+
+
+def counting(server: Server) -> Tokens:
+    """Count from now on, while no call runs."""
+    crew = crew_of(server)
+    until(lambda: not crew.token)
+    crew.token = Tokens()
+    return crew.token
 
 
 def playing(
@@ -119,16 +138,49 @@ def test_sleeping_views_of_one_path_run_at_once(stack: ExitStack) -> None:
         assert theatre.most_at_once == 16
 
 
+def test_a_full_queue_is_answered_at_once(stack: ExitStack) -> None:
+    theatre = Theatre()
+    seen: list[tuple[str, str | None]] = []
+
+    def observe(exchanges: Sequence[Exchange]) -> None:
+        seen.extend((each.outcome, each.error) for each in exchanges)
+
+    with playing(theatre, observe, threads=2, limit_queue=3, retry_after=7) as server:
+        clients = crowd(server, stack, "/gate/1", "/gate/2")
+        theatre.wait_entered(2)
+        for number in range(3):
+            clients += crowd(server, stack, f"/then/{number}")
+            until(lambda number=number: len(crew_of(server).waiting) == number + 1)  # type: ignore[misc]
+        worker = server.board.read_worker(0)
+        assert (worker.busy, worker.free, worker.waiting) == (2, 0, 3)
+        assert [each.path for each in worker.held] == ["/then/0", "/then/1", "/then/2"]
+        assert {each.state for each in worker.held} == {"waiting"}
+        assert len(worker.requests) == 5
+        (refused,) = crowd(server, stack, "/too-many")
+        answer = refused.answer()
+        assert answer.status == 503
+        assert answer.header("retry-after") == "7"
+        until(lambda: seen)
+        assert seen == [("queue_full", "3 requests waited for a thread already")]
+        theatre.open()
+        for client in clients:
+            assert client.answer().status == 200
+        until(lambda: server.board.read_worker(0).busy == 0)
+        assert server.board.read_worker(0).requests == ()
+        until(lambda: server.board.read_worker(0).counters.outcome("queue_full") == 1)
+        until(lambda: server.board.read_worker(0).counters.requests == 6)
+
+
 def test_no_more_calls_than_seats_and_the_rest_in_order(stack: ExitStack) -> None:
     theatre = Theatre()
-    with playing(theatre, threads=4, health_path="/health") as server:
+    with playing(theatre, threads=4, health_path="/health", unready_after=0) as server:
         blocked = crowd(server, stack, *[f"/gate/{number}" for number in range(4)])
         theatre.wait_entered(4)
         paths = [f"/then/{number}" for number in range(20)]
         waiting = []
         for number, path in enumerate(paths, 1):
             waiting += crowd(server, stack, path)
-            until(lambda number=number: len(crew_of(server)._waiting) == number)  # type: ignore[misc]
+            until(lambda number=number: len(crew_of(server).waiting) == number)  # type: ignore[misc]
         with Client.to(server) as probe:  # the last thread leads
             assert probe.ask("/health/livez").status == 200
             assert probe.ask("/health/readyz").status == 503
@@ -149,6 +201,7 @@ def test_a_blocked_call_passes_the_lead_on(
 ) -> None:
     """The gate opens only after others were answered, so they cannot have waited for it."""
     monkeypatch.setattr(module, "SLOW", 5.0)  # a stall of the machine makes no path slow
+    monkeypatch.setattr(pace, "SLOW", 5.0)
     theatre = Theatre()
     with playing(theatre, threads=threads) as server:
         warm = crowd(server, stack, "/quick")[0]
@@ -169,6 +222,7 @@ def test_the_leader_gives_up_its_seat_when_fast_traffic_has_ended(
 ) -> None:
     """Seen under load as a stall until another call ends, or a 503 after queue_timeout."""
     monkeypatch.setattr(module, "SLOW", 5.0)
+    monkeypatch.setattr(pace, "SLOW", 5.0)
     monkeypatch.setattr(module, "_RECENT", 0.2)
     theatre = Theatre()
     with playing(theatre, threads=2) as server:
@@ -176,7 +230,7 @@ def test_the_leader_gives_up_its_seat_when_fast_traffic_has_ended(
         until(lambda: "/gate" in theatre.entered)
         (client,) = crowd(server, stack, "/quick")  # by the second leader, inline
         assert client.answer().status == 200
-        crew_of(server)._slow_paths["/slow"] = 9.0
+        crew_of(server).pace.slow_paths["/slow"] = 9.0
         client.send(request("/slow"))
         client.sock.settimeout(3.0)
         try:
@@ -209,7 +263,7 @@ def test_quick_calls_stay_with_the_leader(stack: ExitStack) -> None:
             client.ask("/quick")
         names = theatre.threads
         assert len(set(names)) <= 2  # a machine that stalls may change it once
-        assert len(crew_of(server)._workers) <= 2
+        assert len(crew_of(server).workers) <= 2
 
 
 def test_slow_paths_are_handed_over(stack: ExitStack) -> None:
@@ -217,11 +271,11 @@ def test_slow_paths_are_handed_over(stack: ExitStack) -> None:
     theatre = Theatre()
     with playing(theatre) as server, Client.to(server) as client:
         client.ask("/slow")
-        until(lambda: "/slow" in crew_of(server)._slow_paths)  # learnt after the answer was sent
-        inline = crew_of(server)._inline_calls
+        until(lambda: "/slow" in crew_of(server).pace.slow_paths)  # after the answer was sent
+        inline = counting(server)
         for _ in range(5):
             assert client.ask("/slow").status == 200
-        assert crew_of(server)._inline_calls == inline
+        assert inline.laid == 0
         assert client.ask("/quick").status == 200
 
 
@@ -229,25 +283,26 @@ def test_a_path_that_has_become_quick_is_trusted_again(monkeypatch: pytest.Monke
     theatre = Theatre()
     with playing(theatre) as server, Client.to(server) as client:
         client.ask("/slow")
-        until(lambda: "/slow" in crew_of(server)._slow_paths)
+        until(lambda: "/slow" in crew_of(server).pace.slow_paths)
         monkeypatch.setattr(module, "SLOW", 5.0)  # from now on nothing is slow
+        monkeypatch.setattr(pace, "SLOW", 5.0)
         for _ in range(40):
             client.ask("/slow")
-        assert "/slow" not in crew_of(server)._slow_paths
-        inline = crew_of(server)._inline_calls
+        assert "/slow" not in crew_of(server).pace.slow_paths
+        inline = counting(server)
         client.ask("/slow")
-        assert crew_of(server)._inline_calls == inline + 1
+        assert inline.laid == 1
 
 
 def test_what_is_remembered_of_paths_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_PATHS", 20)
+    monkeypatch.setattr(pace, "_MOST_PATHS", 20)
     theatre = Theatre()
     with playing(theatre) as server, Client.to(server) as client:
         for number in range(60):
             client.ask(f"/slow/{number}")
             client.ask(f"/quick/{number}")
-        assert len(crew_of(server)._slow_paths) <= 20
-        assert len(crew_of(server)._fast_paths) <= 20
+        assert len(crew_of(server).pace.slow_paths) <= 20
+        assert len(crew_of(server).pace.fast_paths) <= 20
 
 
 def test_where_slow_calls_are_many_unknown_paths_are_handed_over(stack: ExitStack) -> None:
@@ -255,10 +310,10 @@ def test_where_slow_calls_are_many_unknown_paths_are_handed_over(stack: ExitStac
     with playing(theatre) as server, Client.to(server) as client:
         for number in range(20):
             client.ask(f"/slow/{number}")
-        assert crew_of(server)._slow_share > module._MANY
-        inline = crew_of(server)._inline_calls
+        assert crew_of(server).pace.unsettled
+        inline = counting(server)
         client.ask("/slow/unknown")
-        assert crew_of(server)._inline_calls == inline
+        assert inline.laid == 0
 
 
 def test_one_thread_does_everything_in_order(stack: ExitStack) -> None:
@@ -321,20 +376,21 @@ def test_as_many_threads_as_seats_and_one() -> None:
     with playing(theatre, threads=3) as server, ExitStack() as stack:
         clients = crowd(server, stack, *[f"/gate/{number}" for number in range(10)])
         theatre.wait_entered(3)
-        until(lambda: len(crew_of(server)._waiting) == 7)
-        assert len(crew_of(server)._workers) == 4
+        until(lambda: len(crew_of(server).waiting) == 7)
+        assert len(crew_of(server).workers) == 4
         theatre.open()
         for number in range(3, 10):
             theatre.gate(f"/gate/{number}").set()
         for client in clients:
             assert client.answer().status == 200
-        assert len(crew_of(server)._workers) == 4
+        assert len(crew_of(server).workers) == 4
 
 
 def test_a_machine_without_a_further_thread_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "SLOW", 5.0)
+    monkeypatch.setattr(pace, "SLOW", 5.0)
     theatre = Theatre()
     with playing(theatre, threads=8) as server, ExitStack() as stack:
         with Client.to(server) as client:
@@ -362,7 +418,7 @@ def test_without_a_further_thread_the_leader_runs_slow_paths_itself(
     theatre = Theatre()
     with playing(theatre, threads=8) as server, Client.to(server) as client:
         client.ask("/quick")
-        crew_of(server)._slow_paths["/slow"] = 9.0
+        crew_of(server).pace.slow_paths["/slow"] = 9.0
 
         def refuse(_thread: threading.Thread) -> None:
             raise RuntimeError("can't start new thread")
@@ -374,14 +430,16 @@ def test_without_a_further_thread_the_leader_runs_slow_paths_itself(
     assert "no further thread" in caplog.text
 
 
-def test_the_monitor_sleeps_when_nothing_goes_on() -> None:
+def test_the_monitor_sleeps_when_nothing_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLOW", 5.0)  # a stall of the machine makes no path slow
+    monkeypatch.setattr(pace, "SLOW", 5.0)
     theatre = Theatre()
     with playing(theatre) as server, Client.to(server) as client:
         client.ask()
-        until(lambda: crew_of(server)._monitor_sleeps)
-        (before,) = [crew_of(server)._inline_calls]
+        until(lambda: crew_of(server).monitor.sleeps)
+        inline = counting(server)
         client.ask()
-        assert crew_of(server)._inline_calls == before + 1
+        assert inline.laid == 1
         with ExitStack() as stack:  # and it is there when it is needed
             blocked = crowd(server, stack, "/gate")[0]
             until(lambda: "/gate" in theatre.entered)

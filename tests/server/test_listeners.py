@@ -163,7 +163,7 @@ def test_an_address_in_use_names_the_process_that_holds_it() -> None:
     with listening("127.0.0.1:0") as (sock,):
         port = sock.getsockname()[1]
         text = complaint(f"127.0.0.1:{port}")
-    assert f"the port is in use by process {os.getpid()} (" in text
+    assert f"the port is in use by process {os.getpid()} ({sys.orig_argv[0][:80]}" in text
     assert "choose another --port; port 0 takes a free one" in text
 
 

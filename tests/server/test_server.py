@@ -239,6 +239,18 @@ def test_idle_connections_are_closed_at_once_and_fresh_ones_too() -> None:
         assert busy.answer().body == b"hello"
 
 
+def test_a_request_that_is_on_its_way_when_the_server_stops_is_answered() -> None:
+    get = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    server = Server(hello, port=0)
+    with server, socket.create_connection(("127.0.0.1", server.port), 10) as client:
+        client.sendall(get)
+        assert b"Connection: close" not in client.recv(4096)
+        server.request_stop(5)
+        until(lambda: is_refused(server.port))
+        client.sendall(get)
+        assert b"\r\nConnection: close\r\n" in client.recv(4096)
+
+
 def test_a_request_that_does_not_end_is_cut_off_at_the_deadline(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

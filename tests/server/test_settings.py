@@ -72,7 +72,6 @@ def test_a_word_that_is_no_choice_is_refused(item: dataclasses.Field[Any]) -> No
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"workers": 2}, "workers=2: several worker processes come with a later version."),
         ({"client_cert": "required"}, "client_cert='required' needs authorities"),
         ({"keyfile": "k.pem"}, "keyfile or sni without a certificate: give --certfile PATH."),
         ({"sni": ("a=b",)}, "keyfile or sni without a certificate: give --certfile PATH."),

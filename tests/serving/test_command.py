@@ -62,7 +62,7 @@ class FakeServer:
 def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeServer]:
     monkeypatch.setattr(serve, "Server", FakeServer)
     monkeypatch.setattr(serve, "raise_file_limit", lambda: None)
-    monkeypatch.setattr(serve, "configure_error_log", lambda _level: None)
+    monkeypatch.setattr(serve, "configure_error_log", lambda *_: None)
     monkeypatch.setattr(FakeServer, "made", [])
     for name in list(os.environ):
         if name.startswith("STEIN_"):
@@ -182,14 +182,14 @@ def test_the_banner_goes_to_stderr_and_lines_to_stdout(
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (["serve"], 2, "Missing argument 'APP'"),
+        (["serve"], 2, "no application was named: stein serve module:app"),
         (["sreve"], 2, "No such command 'sreve'"),
         (["serve", "--threds", "1", "a"], 2, "--threds"),
         (["serve", "a", "--threads", "x"], 2, "--threads x: must be a whole number"),
         (["serve", "a", "--port", "99999"], 2, "--port 99999: must be a number from 0 to 65535"),
         (["serve", "a", "-b", ":1", "-p", "2"], 2, "--port and --bind both say where to listen"),
-        (["serve", "a", "--workers", "2"], 2, "(workers is from --workers)"),
-        (["serve", "shop_of_command:app", "--access-log-file", "no/such"], 2, "cannot be opened"),
+        (["serve", "a", "--proxy-protocol"], 2, "(proxy_protocol is from --proxy-protocol)"),
+        (["serve", "shop_of_command:app", "--access-log-file", "no/such"], 2, "not exist"),
         (["serve", "shop_of_command:appp"], 1, "did you mean app?"),
         (["serve", "nowhere:app"], 1, "no module named 'nowhere'"),
     ],
@@ -314,5 +314,85 @@ def test_a_rotated_log_is_opened_anew(folder: Path) -> None:
 
 def test_the_light_group_lists_serve() -> None:
     result = CliRunner().invoke(command.cli, ["--help"])
-    assert "  serve  Serve the WSGI application" in result.output
+    assert re.search("  serve +Serve the WSGI application", result.output)
     assert CliRunner().invoke(command.cli, ["other"]).exit_code == 2
+
+
+# -- configuration files, checks and gunicorn's flags ---------------------------------------------
+
+
+def test_a_configuration_file_is_read_from_here(fake: type[FakeServer], folder: Path) -> None:
+    (folder / "stein.toml").write_text('app = "shop_of_command:app"\nthreads = 3\n')
+    assert code_of("serve") == 0
+    assert fake.made[-1].settings.threads == 3
+    assert code_of("serve", "-c", "off", "shop_of_command:app") == 0
+    assert fake.made[-1].settings.threads == 16
+
+
+def test_flags_of_gunicorn_are_understood(fake: type[FakeServer], folder: Path) -> None:
+    settings = settings_of(fake, "--timeout", "9", "--keep-alive", "3", "--access-logfile", "log")
+    assert (settings.request_timeout, settings.keep_alive) == (9.0, 3.0)
+    assert settings.access_log_file == "log"
+
+
+def test_all_mistakes_are_told_one_a_line(
+    fake: type[FakeServer], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code_of("serve", "a:b", "--thraeds", "4", "--threads", "x", "-D", "--backlog=0") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[2].partition(": ")[2].partition(":")[0] for line in lines] == [
+        "--thraeds", "-D", "--threads x", "--backlog 0",
+    ]  # fmt: skip
+    assert code_of("serve", "a:b", "c:d", "--thraeds") == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "stein: error: --thraeds: there is no such flag; did you mean --threads?",
+        "stein: error: Got unexpected extra argument (c:d)",
+    ]
+
+
+def test_a_check_starts_nothing(
+    fake: type[FakeServer], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code_of("serve", "shop_of_command:app", "--check-config") == 0
+    assert capsys.readouterr().out == "stein: nothing is wrong with this configuration\n"
+    assert code_of("serve", "shop_of_command:nothing", "--check-config") == 1
+    assert code_of("serve", "shop_of_command:app", "--chdir", "none") == 2
+    assert "--chdir: chdir='none': No such file" in capsys.readouterr().err
+    assert code_of("serve", "--print-config") == 0
+    assert "threads = 16" in capsys.readouterr().out
+    assert fake.made == []
+
+
+def test_a_folder_and_variables_come_before_the_application(
+    fake: type[FakeServer], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "inside").mkdir()
+    monkeypatch.delenv("OF_COMMAND", raising=False)
+    args = ("--chdir", "inside", "--app-dir", "..", "-e", "OF_COMMAND=1")
+    assert settings_of(fake, *args)
+    assert Path.cwd() == folder / "inside"
+    assert os.environ.pop("OF_COMMAND") == "1"
+
+
+@pytest.mark.parametrize(
+    "args", [["-w", "1"], ["--user", str(os.getuid())], ["-c", "gunicorn.conf.py"]]
+)
+def test_what_only_a_parent_can_see_to_starts_one(
+    fake: type[FakeServer], folder: Path, monkeypatch: pytest.MonkeyPatch, args: list[str]
+) -> None:
+    (folder / "gunicorn.conf.py").write_text("workers = 2\n")
+    plans: list[Any] = []
+    rereads: list[Any] = []
+
+    def supervise(plan: Any, *, reread: Any, **_more: Any) -> int:
+        plans.append(plan)
+        rereads.append(reread)
+        return 7
+
+    monkeypatch.setattr("stein.serving.supervise.supervise", supervise)
+    assert code_of("serve", "shop_of_command:app", *args) == 7
+    (folder / "stein.toml").write_text("threads = 5\nbacklog = 9\n")
+    plan = rereads[0]()
+    assert plan.target == plans[0].target == "shop_of_command:app"
+    if "-c" not in args:
+        assert (plan.settings.threads, plans[0].settings.threads) == (5, 16)

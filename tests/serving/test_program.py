@@ -69,7 +69,7 @@ def test_the_help_lists_serve_and_the_commands_of_the_application(call: Call) ->
     for args in ([], ["--help"]):
         code, out, err = call(*args)
         assert (code, err) == (0, "")
-        for line in ("  greet   Say hello.", "  run     Run", "  serve   Serve the WSGI"):
+        for line in ("  greet    Say hello.", "  run      Run", "  serve    Serve the WSGI"):
             assert line in out
 
 
@@ -174,9 +174,9 @@ def test_a_complaint_of_a_command_is_one_line_with_its_code(call: Call) -> None:
 
 def test_what_stops_a_command_is_told(call: Call) -> None:
     Path("app.py").write_text(
-        f"{APP}\n@app.cli.command()\ndef stop():\n    raise KeyboardInterrupt\n"
+        f"{APP}\n@app.cli.command()\ndef halt():\n    raise KeyboardInterrupt\n"
     )
-    code, _, _ = call("stop")
+    code, _, _ = call("halt")
     assert code == 130
 
 

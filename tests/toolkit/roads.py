@@ -19,6 +19,7 @@ What the application raises comes out of `send` on every road.
 from __future__ import annotations
 
 import io
+from functools import cache
 from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -30,6 +31,7 @@ from stein.http.h1.reader import RequestReader
 from stein.http.h1.writer import Tail
 from stein.http.status import status_text
 from stein.server import Server, Settings
+from stein.server.board import Board
 from stein.server.body import BodyCollector
 from stein.server.call import Call
 from stein.server.engine import base_environ
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection
 
     from stein.http.exchange import Exchange
+    from stein.server.board import ThreadPlace
     from stein.toolkit.client.response import TestResponse
     from stein.typing import Environ, StartResponse, WSGIApplication
 
@@ -203,6 +206,12 @@ class Sock:
         """Nothing yet: what was made by `makefile` closes the link, as with any socket."""
 
 
+@cache
+def _place() -> ThreadPlace:
+    """Where a thread notes what it does; nobody reads it here."""
+    return Board.create(workers=1, threads=1).worker(0).thread("test")
+
+
 class Link(io.RawIOBase):
     """A `Connection` as a call sees it; whoever reads from it reads the answer.
 
@@ -254,7 +263,7 @@ class Link(io.RawIOBase):
             self._answer += head.replace("\n", "\r\n").encode() + text.encode()
             return
         self._call = Call(cast("Any", self), exchange, body)
-        self._call.run(SimpleNamespace(name="test"))
+        self._call.run(SimpleNamespace(name="test", place=_place()))
 
     def _read_request(self) -> tuple[Exchange, IO[bytes]]:
         template = base_environ(self._settings, cast("Any", self), tls=False)

@@ -50,7 +50,7 @@ def launch(arguments: list[str]) -> int | str | None:
         return _run_module(rest[0], rest[1:])
     if first == "-c":
         sys.path[0] = ""
-        _run(compile(rest[0], "<string>", "exec"), ["-c", *rest[1:]])
+        _run(compile(rest[0], "<string>", "exec", dont_inherit=True), ["-c", *rest[1:]])
         return None
     return _run_script(first, rest)
 
@@ -82,7 +82,7 @@ def _run_script(path: str, rest: list[str]) -> str | None:
     except OSError as error:
         return f"stein.dropin: cannot read {path!r}: {error.strerror}"
     sys.path[0] = os.path.dirname(os.path.realpath(path))  # noqa: PTH120 - as python does it
-    _run(compile(source, path, "exec"), [path, *rest])
+    _run(compile(source, path, "exec", dont_inherit=True), [path, *rest])
     return None
 
 

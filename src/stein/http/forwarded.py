@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "Chain",
     "Origin",
     "Trust",
+    "read_chain",
     "read_forwarded",
     "read_x_forwarded",
     "split_forwarded",
@@ -138,6 +140,74 @@ def split_forwarded(value: str) -> list[dict[str, str]]:
             return []
         position += 1
     return [element for element in elements if element]
+
+
+class Chain(NamedTuple):
+    """What may be believed of a request that came through proxies known by their addresses."""
+
+    origin: Origin
+    #: the fields, by the last part of their names (``"For"``), as far as they are believed; those
+    #: in front, which anybody could have put there, are cut off
+    kept: dict[str, str]
+
+
+def read_chain(
+    get: Callable[[str], str | None],
+    believed: frozenset[str],
+    trusts: Callable[[str], bool],
+) -> Chain:
+    """Read what trusted proxies say, from the one that asks to the one that faces the world.
+
+    Where :class:`Trust` counts proxies, here each is known by its address: the last value of
+    ``X-Forwarded-For`` is whom the asking proxy was asked by; if that is a trusted proxy, too, the
+    one before is whom it was asked by, and so on.  Where the first is reached that is no proxy, the
+    other fields are read at the same place; one that has fewer values was set by the outermost.
+
+    :param get: gives a field by the last part of its name: ``"For"``; ``"Forwarded"`` in full.
+    :param believed: the fields that trusted proxies set, by the same names.
+    :param trusts: whether an address is that of a trusted proxy.
+    """
+    elements: list[dict[str, str]] = []
+    if "Forwarded" in believed:
+        elements = split_forwarded(get("Forwarded") or "")
+    nodes = [each.get("for", "") for each in elements]
+    if not elements and "For" in believed:
+        nodes = split_list(get("For") or "")
+    address, hops = _walk(nodes, trusts)
+    kept: dict[str, str] = {}
+
+    def pick(name: str) -> str | None:
+        values = split_list(get(name) or "") if name in believed else []
+        if not values:
+            return None
+        kept[name] = values[-hops] if hops <= len(values) else values[0]
+        return kept[name]
+
+    port, prefix = _port(pick("Port")), _prefix(pick("Prefix"))
+    if not elements:
+        if nodes:
+            kept["For"] = ", ".join(nodes[-hops:])
+        origin = Origin(address, _scheme(pick("Proto")), _host(pick("Host")), port, prefix)
+        return Chain(origin, kept)
+    kept["Forwarded"] = get("Forwarded") or ""
+    element = elements[-hops] if hops <= len(elements) else elements[0]
+    host = _host(element.get("host"))
+    parts = split_host(host) if host else None
+    port = parts[1] if parts and parts[1] is not None else port
+    return Chain(Origin(address, _scheme(element.get("proto")), host, port, prefix), kept)
+
+
+def _walk(nodes: list[str], trusts: Callable[[str], bool]) -> tuple[str | None, int]:
+    """The address of the first that is no trusted proxy, and its place from the end."""
+    address, hops = None, 1
+    for place, node in enumerate(reversed(nodes), 1):
+        found = _address(node)
+        if found is None:  # hidden, or nonsense: what is in front of it nobody vouches for
+            break
+        address, hops = found, place
+        if not trusts(found):
+            break
+    return address, hops
 
 
 def _address(node: str | None) -> str | None:

@@ -49,12 +49,16 @@ OUTCOMES: Final[dict[str, str]] = {
     "body_min_rate",
     "write_timeout": "the client took not one byte of its response for write_timeout",
     "queue_timeout": "no thread was free within queue_timeout; answered 503",
+    "queue_full": "no thread was free, and limit_queue requests waited already; answered 503",
+    "request_timeout": "the application gave no answer within request_timeout; answered 504, or "
+    "cut off if its response had begun",
     "bad_request": "the request broke a rule of HTTP; answered 400 or what fits better",
     "limit": "the request was larger than a limit; answered 413, 414 or 431",
     "app_error": "the application raised an exception before its response began; answered 500",
     "cut_off": "the response broke off after it had begun, because the application raised or "
     "gave another length than it had announced",
     "stopped": "the server stopped before the exchange was complete",
+    "killed": "the worker process ended while it had the request; the parent logs it",
 }
 
 #: Nap between two writes while there is traffic, in seconds.

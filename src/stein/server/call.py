@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "FileWrapper"]
 
+_NONE: Final[HeaderList] = []  # never changed; each call has a list of its application's instead
+
 logger: Final = logging.getLogger("stein.error")
 
 
@@ -107,8 +109,21 @@ class Call:
         self._body = body
         self._head = None
         self._status = None
-        self._headers = []
+        self._headers = _NONE
         self._iterable = None
+
+    # -- any thread ---------------------------------------------------------------------------
+
+    @property
+    def begun(self) -> bool:
+        """Whether the response has begun."""
+        return self._head is not None
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether the response has begun, and only the end of the connection will end it."""
+        head = self._head
+        return head is not None and head[1] == UNKNOWN and not head[2]
 
     # -- what the crew calls ------------------------------------------------------------------
 
@@ -118,14 +133,23 @@ class Call:
         Returns when the response is complete, or with :attr:`suspended` set.  Raises nothing.
         """
         self.worker = worker
+        worker.call = self
         exchange = self.exchange
         exchange.thread = worker.name
-        exchange.entered = monotonic()
+        # PERF: ThreadPlace.enter, written out (bench: hello).
+        place = worker.place
+        if exchange.line is not place.line:
+            place.describe(exchange.line)
+        ids = place.ids
+        ids[0] = self.connection.id
+        ids[1] = exchange.number
+        place.since[0] = exchange.entered = monotonic()
         # A context of its own for each call: what an application leaves behind in a context
         # variable is never seen by the next request, and a suspended call finds it again.
         self._context = context = Context()
         context.run(self._run)
         exchange.left = monotonic()
+        place.since[0] = 0.0
 
     def discard(self) -> None:
         """Give up a call that was never begun."""
@@ -142,8 +166,12 @@ class Call:
     def resume(self) -> None:
         """Go on with a suspended call, or end it if the client has gone."""
         self.suspended = False
+        worker, exchange = self.worker, self.exchange
+        worker.call = self
+        worker.place.enter(exchange, exchange.entered)
         self._context.run(self._resume)
-        self.exchange.left = monotonic()
+        exchange.left = monotonic()
+        worker.place.leave()
 
     # -- inside the call's context ------------------------------------------------------------
 
@@ -367,7 +395,7 @@ class Call:
             if close is not None:
                 close()
         except BaseException:
-            logger.exception("%s: close() of the response failed", self._where())
+            logger.exception("%s: close() of the response failed", self.where)
         if self._body.__class__ is not io.BytesIO:
             self._body.close()
 
@@ -386,7 +414,7 @@ class Call:
         else:
             exchange.outcome = "app_error"
             status = 500
-            logger.error("%s: %s", self._where(), error, exc_info=error)
+            logger.error("%s: %s", self.where, error, exc_info=error)
         if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
             connection.engine.request_stop(0.0)
         if self._head is not None:
@@ -401,7 +429,9 @@ class Call:
         except OSError:
             exchange.outcome = "client_gone"
 
-    def _where(self) -> str:
+    @property
+    def where(self) -> str:
+        """Names the request in the log."""
         exchange = self.exchange
         return (
             f"{exchange.line.method} {exchange.line.target!a} "

@@ -40,7 +40,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from stein.clock import monotonic
 from stein.errors import RequestError
 from stein.http.exchange import Exchange, RequestLine
-from stein.http.h1.reader import RequestReader
+from stein.http.h1.reader import TLS_HELLO, RequestReader
 from stein.http.h1.strict import parse_request_line
 from stein.http.h1.writer import continue_head, make_head
 from stein.http.status import status_text
@@ -51,6 +51,8 @@ from stein.server.deadlines import NEVER
 from stein.server.poller import HANGUP, READ, WRITE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stein.server.engine import Engine
 
 __all__ = ["Connection"]
@@ -65,6 +67,7 @@ CLOSED: Final = 6
 
 _RECEIVE: Final = 16384
 _RECEIVE_BODY: Final = 262144
+_MOMENT: Final = 0.1  # seconds in which a busy client sends its next request
 _GONE: Final = 0x008 | 0x010  # EPOLLERR, EPOLLHUP: both directions are dead
 _NO_LINE: Final = RequestLine("", "", "", "", "")
 
@@ -179,13 +182,16 @@ class Connection(Channel):
         exchange.number = number
         exchange.began = self._began or now
         exchange.read = now
+        if engine.proxies is not None:
+            engine.proxies.apply(self, exchange)
         if number == engine.last_number:
             self.must_close = True
         if not exchange.complete:
             return self._begin_body(exchange)
-        if engine.health is not None and exchange.line.path in engine.health:
+        if engine.pages is not None and exchange.line.path in engine.pages:
             exchange.never_entered()
-            self._answer(exchange, engine.health[exchange.line.path]())
+            status, *content = engine.pages[exchange.line.path]()
+            self._answer(exchange, status, content=content)
             return None
         self.state = CALL
         self.deadline = NEVER
@@ -222,8 +228,25 @@ class Connection(Channel):
             return None
         call = self.on_event(READ)
         if self.engine.draining and self.state == HEAD and not self._reader.begun:
-            self._begin_close()
+            self._end_idle()
         return call
+
+    def _end_idle(self) -> None:
+        """The server stops, and no request has come.
+
+        If the client was busy a moment ago its next one may be on its way, and would be lost:
+        then it gets another moment, and an answer that says it was the last.
+        """
+        engine = self.engine
+        if engine.idle_grace:  # another process goes on serving: its clients are not to notice
+            self._set_deadline(min(self.deadline, engine.now + engine.idle_grace))
+            return
+        allowed = engine.keep_alive if self.number else engine.settings.head_timeout
+        idle = engine.now - (self.deadline - allowed)
+        if idle < _MOMENT:
+            self._set_deadline(engine.now + _MOMENT)
+        else:
+            self._begin_close()
 
     def _look_inside_tls(self) -> Call | None:
         """See to it that bytes which OpenSSL holds are not forgotten."""
@@ -239,13 +262,31 @@ class Connection(Channel):
             return
         except OSError as error:
             self.engine.note_failed_handshake(self, error)
-            self.close()
+            if getattr(error, "reason", "") == "HTTP_REQUEST":
+                self._refuse_plain_http()
+            else:
+                self.close()
             return
         self.state = HEAD
         self._reader.add_to_template(self.sock.variables())
         self._want(READ)
         self._set_deadline(self.engine.now + self.engine.settings.head_timeout)
         self.engine.again.append(self)
+
+    def _refuse_plain_http(self) -> None:
+        """The client speaks HTTP to a port that speaks TLS: tell it so in its own words."""
+        exchange = self._exchange_of_failure()
+        exchange.line = _NO_LINE._replace(target="(HTTP)")
+        exchange.outcome = "bad_request"
+        exchange.error = "the client spoke HTTP to a port of TLS: http:// instead of https://"
+        body = b"400 Bad Request: this port speaks HTTPS; use https://\n"
+        fields = [("Content-Type", "text/plain")]
+        status = status_text(400)
+        data = make_head(status, fields, exchange, len(body), self.engine.tail, self.engine.now)[0]
+        self.sock.send_in_the_clear(data + body)
+        exchange.sent_bytes = len(body)
+        self._finish(exchange)
+        self._begin_close()
 
     def _end_of_input(self) -> None:
         """The client has shut its sending side, or has gone."""
@@ -398,11 +439,12 @@ class Connection(Channel):
 
     # -- either: the call is over -------------------------------------------------------------
 
-    def after_call(self, call: Call, leading: bool) -> None:  # noqa: FBT001 - PERF: positional
+    def after_call(self, call: Call, leading: bool) -> None:  # noqa: FBT001, PLR0912 - see PERF
         """The thread that ran ``call`` gives the connection back.
 
         :param leading: whether that thread is the leader now.
         """
+        # PERF: in one frame and with positional arguments, as every request takes this road.
         if call.suspended or self._outbox:
             self._call = call
             if leading:
@@ -412,10 +454,14 @@ class Connection(Channel):
             return
         exchange = call.exchange
         engine = self.engine
-        if engine.observer is not None:
-            exchange.sent = exchange.left  # the outbox is empty, so it was sent by then
+        if leading and exchange.status == 200 and not self.gone:
+            engine.note_usual(exchange.left - exchange.read)
+        else:
             if self.gone:
                 self._name_the_end(exchange)
+            engine.tally.count(exchange)
+        if engine.observer is not None:
+            exchange.sent = exchange.left  # the outbox is empty, so it was sent by then
             call.worker.ended.append(exchange)
         if not exchange.persistent or self.gone:
             if leading:
@@ -424,7 +470,12 @@ class Connection(Channel):
                 engine.post(self._begin_close)
             return
         deadline = exchange.left + engine.keep_alive
-        if self._outbox is None and deadline >= self.timer and not self._has_more():
+        if (
+            self._outbox is None
+            and deadline >= self.timer
+            and not self._reader.rest
+            and not self.is_tls
+        ):
             # PERF: _become_idle, written out for the usual case (bench: hello).
             self._began = 0.0
             self.deadline = deadline
@@ -471,6 +522,7 @@ class Connection(Channel):
             exchange.outcome = "stopped" if self.engine.stopped else "client_gone"
 
     def _observe(self, exchange: Exchange) -> None:
+        self.engine.tally.count(exchange)
         if self.engine.observer is not None:
             self.engine.observe([exchange])
 
@@ -489,6 +541,9 @@ class Connection(Channel):
 
     def _begin_drain(self) -> None:
         """The call has ended or is suspended; the client has yet to take the outbox."""
+        call = self._call
+        assert call is not None  # noqa: S101 - after_call() has set it
+        self.engine.begin_sending(self, call.exchange)
         self.state = DRAIN
         self.masked = False
         if self._interest < 0:
@@ -513,6 +568,7 @@ class Connection(Channel):
             self._resume(call)
             return
         self._call = None
+        self.engine.end_sending(self)
         exchange = call.exchange
         self._finish(exchange)
         if not exchange.persistent or self.gone or self.engine.draining:
@@ -525,6 +581,7 @@ class Connection(Channel):
         """Let a suspended call go on: the client has caught up, or has gone."""
         self.state = CALL
         self.deadline = NEVER
+        self.engine.end_sending(self)
         if self._interest >= 0:
             self.masked = True
             self._want(0)
@@ -556,13 +613,18 @@ class Connection(Channel):
         status: str,
         connection: str = "",
         headers: list[tuple[str, str]] | None = None,
+        content: Sequence[str] = ("text/plain", ""),
     ) -> None:
-        """Send an answer of the engine's own."""
+        """Send an answer of the engine's own.
+
+        :param content: media type and text of its body; without a text the status stands there.
+        """
         engine = self.engine
         if connection == "close" or self.must_close or engine.draining:
             exchange.persistent = False
-        body = f"{status}\n".encode()
-        fields = [("Content-Type", "text/plain"), *(headers or ())]
+        kind, text = content
+        body = (text or f"{status}\n").encode()
+        fields = [("Content-Type", kind), *(headers or ())]
         data, _, _, bodiless = make_head(
             status, fields, exchange, len(body), engine.tail, engine.now
         )
@@ -591,7 +653,8 @@ class Connection(Channel):
             try:
                 line = parse_request_line(text)
             except RequestError:
-                line = _NO_LINE._replace(target=text[:200].decode("latin-1"))
+                shown = b"(TLS)" if text[:2] == TLS_HELLO else text[:200]
+                line = _NO_LINE._replace(target=shown.decode("latin-1"))
             exchange = Exchange(line, {})
             self.number += 1
             exchange.connection = self
@@ -636,19 +699,92 @@ class Connection(Channel):
         """Close at once."""
         if self.state == CLOSED:
             return
-        engine = self.engine
-        self.state = CLOSED
-        self.closed = True
-        self.deadline = NEVER
-        engine.deadlines.forget(self)
-        if self._interest >= 0:
-            self._interest = -1
-            engine.poller.unregister(self.fd)
+        self._part()
         self._drop_body()
         self._outbox = None
         self._reader.close()
         self.sock.close()
-        engine.forget(self)
+        self.engine.forget(self)
+
+    def _part(self) -> None:
+        """Nothing that happens on the socket is of interest any more."""
+        self.state = CLOSED
+        self.closed = True
+        self.deadline = NEVER
+        self.engine.deadlines.forget(self)
+        if self._interest >= 0:
+            self._interest = -1
+            self.engine.poller.unregister(self.fd)
+
+    # -- leader, or the one who watches a single thread: giving a call up ------------------------
+
+    def abandon(self, call: Call, reason: str, now: float, *, was_gone: bool) -> str:
+        """Part from a call that does not end; answer its client, if it has no answer yet.
+
+        The call can send no more (``gone``).  The socket stays open until the thread is back: it
+        may be using it at this moment, and the number of a closed one could be another client's by
+        then.
+
+        :param was_gone: the client had gone before.
+        :return: what became of the client, for the log.
+        """
+        exchange, engine = call.exchange, self.engine
+        exchange.outcome, exchange.error = "request_timeout", reason
+        if engine.settings.threads > 1:
+            self._part()
+        if was_gone:
+            done = "its client has gone"
+        elif call.begun or self._outbox or (self.is_tls and not exchange.complete):
+            done = "its response has begun, cut off"
+            self._end_in_the_middle(call)
+        else:
+            done = "answered 504"
+            self._answer_without(exchange, now)
+        exchange.left = exchange.sent = now
+        self._observe(exchange)
+        if engine.settings.threads > 1:
+            engine.forget(self)
+        return done
+
+    def _answer_without(self, exchange: Exchange, now: float) -> None:
+        """Answer for a call that does not."""
+        exchange.persistent = False
+        status = status_text(504)
+        body = f"{status}\n".encode()
+        fields = [("Content-Type", "text/plain")]
+        data, _, _, bodiless = make_head(status, fields, exchange, len(body), self.engine.tail, now)
+        exchange.sent_bytes = 0 if bodiless else len(body)
+        try:
+            self._send(data if bodiless else data + body)
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            exchange.sent_bytes = 0  # the client has gone, or takes nothing
+
+    def _end_in_the_middle(self, call: Call) -> None:
+        """Let the client see that its response is not complete."""
+        if call.ends_with_connection:
+            # An orderly end would pass for that of the body: a reset is all that tells, and it
+            # goes out when the socket is closed.
+            self.reset()
+            return
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # gone already
+
+    def after_abandoned_call(self, call: Call, *, leading: bool) -> None:
+        """The call has ended after all; nobody else has the socket now."""
+        if call.suspended:  # between its last piece and the moment when it was given up
+            call.resume()
+        if self.closed:
+            self._drop_body()
+            self._outbox = None
+            self._reader.close()
+            self.sock.close()
+        elif leading:
+            self.close()
+        else:
+            self.engine.post(self.close)
 
     # -- leader: deadlines --------------------------------------------------------------------
 

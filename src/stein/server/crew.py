@@ -7,12 +7,13 @@ Facts.
 Decision.
     One thread, the leader, polls, reads, parses, writes, and runs short calls itself, inline.
 
-    - Before an inline call it lays the lead on the table, as a token; after the call it takes the
-      token up again.  A monitor looks every few milliseconds; if it finds a token that did not
-      move on, it takes it and gives the lead to another thread.  Whoever takes the token up has
-      the lead, so there is never a second leader, and the short path pays for two list
-      operations instead of a lock.  A thread that comes back from a long call may find the token
-      of its successor, who is in a call now: then it leads again, and the successor will not.
+    - Before an inline call it lays the lead on the table, with the call as its token; after the
+      call it takes the token up again.  A monitor looks every few milliseconds; if it finds the
+      token that it found last time, it takes it and gives the lead to another thread.  Whoever
+      takes the token up has the lead, so there is never a second leader, and the short path pays
+      for two list operations instead of a lock.  A thread that comes back from a long call may
+      find the token of its successor, who is in a call now: then it leads again, and the
+      successor will not.
     - Paths whose calls took long are remembered; their next calls are handed to another thread
       before they begin.  If too many calls of unknown paths take long, all unknown ones are.
     - At most ``threads`` calls run at once.  Each holds a *seat*; the leader keeps one for its
@@ -22,6 +23,8 @@ Decision.
     - There is one thread more than seats: with all seats taken the last thread still leads, so
       that clients are accepted, bodies read, deadlines held and health checks answered.
     - Calls without a seat wait in order; a thread that ends a call takes the next one.
+    - A thread whose call ran past its time-out is *lost*: nothing in Python can stop it.  Its seat
+      is given to another thread.  If it ever comes back, it is a thread like the others again.
 Danger.
     A thread that did not find the token must not touch what belongs to the leader.
     Connection.after_call is told.
@@ -39,52 +42,27 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from stein.clock import monotonic
 from stein.server.deadlines import NEVER, Entry
+from stein.server.member import Worker
+from stein.server.monitor import Monitor
+from stein.server.overdue import Overdue
+from stein.server.pace import SLOW, Pace
+from stein.server.waiting import WaitingRoom
 
 if TYPE_CHECKING:
-    from stein.http.exchange import Exchange
     from stein.server.call import Call
     from stein.server.connection import Connection
     from stein.server.engine import Engine
+    from stein.server.places import WorkerPlace
 
 __all__ = ["Crew"]
 
 logger: Final = logging.getLogger("stein.error")
 
-TICK: Final = 0.005  # seconds between two looks of the monitor
-_IDLE_TICKS: Final = 20  # looks without news after which the monitor sleeps
-SLOW: Final = 0.001  # seconds; a call that takes longer is better run by another thread
-_MOST_PATHS: Final = 4096  # remembered as slow
-_MANY: Final = 0.05  # share of slow calls from which on unknown paths count as slow
-_WEIGHT: Final = 0.02  # of one call in that share
 _RECENT: Final = 0.1  # seconds for which an inline call shows that there is fast traffic
-
-
-class Worker:
-    """One thread of the crew."""
-
-    __slots__ = ("ended", "has_seat", "inbox", "leads", "name", "task", "thread", "wake")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.has_seat = False
-        #: exchanges that this thread has ended and nobody has observed yet
-        self.ended: list[Exchange] = []
-        self.leads = False  #: still, after a call that ended a turn
-        #: suspended calls of this thread that can go on; guarded by the crew's lock
-        self.inbox: deque[Call] = deque()
-        #: what a parked thread is to do; set by whoever releases ``wake``
-        self.task: Call | None = None
-        # Odd use of a lock: it is held while the thread has nothing to do, and released by
-        # another thread in order to wake it.
-        self.wake = threading.Lock()
-        self.wake.acquire()
-        self.thread: threading.Thread | None = None
 
 
 class _SeatDeadline:
@@ -105,32 +83,32 @@ class Crew:
 
     :param engine: what the leader drives.
     :param threads: how many calls of the application may run at once.
+    :param place: where on the board it shows what it does.
     """
 
-    def __init__(self, engine: Engine, threads: int) -> None:
+    def __init__(self, engine: Engine, threads: int, place: WorkerPlace) -> None:
         self._engine = engine
+        self._place = place
         self.seats = threads
         self._alone = threads == 1
-        self._stopping = False
+        self._watched = threads == 1 and engine.settings.request_timeout > 0
+        self.stopping = False
         # guarded by _lock: all that decides which thread does what
         self._lock = threading.Lock()
-        self._workers: list[Worker] = []
+        self.workers: list[Worker] = []
+        self._named = 0  # threads so far
+        self._leader: Worker | None = None  # by whose promotion; another one may lead again
+        self.lost = 0  #: threads that are lost; read by any thread
         self._parked: list[Worker] = []
         self._vacant = False  # nobody leads, and nobody was free to
         self._free_seats = threads
-        self._waiting: deque[Call] = deque()
+        self.waiting = WaitingRoom(place)
         # the leader's; see the module's text for the token, of which there is one at most
-        self._token: list[None] = []
-        self._inline_calls = 0
-        self._last_inline = 0.0
-        self._slow_paths: dict[str, float] = {}
-        self._slow_share = 0.0
-        self._fast_paths: dict[str, None] = {}
+        self.token: list[Call] = []
+        self.last_inline = 0.0
+        self.pace = Pace()
         self._seat_deadline = _SeatDeadline()
-        # the monitor's
-        self._monitor: threading.Thread | None = None
-        self._monitor_sleeps = True
-        self._monitor_wake = threading.Semaphore(0)
+        self.monitor = Monitor(self)
         self.ended = threading.Event()  #: the crew has stopped; calls may still be under way
 
     # -- any thread ---------------------------------------------------------------------------
@@ -138,23 +116,34 @@ class Crew:
     @property
     def saturated(self) -> bool:
         """Whether calls wait for a seat."""
-        return bool(self._waiting)
+        return len(self.waiting) > 0
+
+    @property
+    def has_free_seat(self) -> bool:
+        """Whether a further call would run at once."""
+        leader = self._leader
+        return self._free_seats > 0 or (leader is not None and leader.has_seat)
 
     def start(self) -> None:
         """Start the threads that are needed from the beginning; none with ``threads=1``."""
         if self._alone:
             return
-        self._monitor = threading.Thread(target=self._watch, name="stein-monitor", daemon=True)
-        self._monitor.start()
+        self.monitor.start()
         with self._lock:
             self._promote()
 
     def work_alone(self) -> None:
         """With ``threads=1``: be the crew, in the calling thread, until it is stopped."""
         worker = Worker(threading.current_thread().name)
-        self._workers.append(worker)
+        worker.thread = threading.current_thread()
+        worker.place = self._place.thread(worker.name)
+        self.workers.append(worker)
         worker.has_seat = True
         self._free_seats = 0
+        self._leader = worker
+        if self._watched:
+            watch = Overdue(self._engine).watch_alone
+            threading.Thread(target=watch, name="stein-watch", daemon=True).start()
         self._lead(worker)
         while worker.inbox:  # calls suspended at the end of a stop
             self._run(worker, worker.inbox.popleft())
@@ -163,12 +152,12 @@ class Crew:
     def stop(self) -> None:
         """Let every thread end when its call is over.  The leader."""
         with self._lock:
-            self._stopping = True
-            self._waiting.clear()
+            self.stopping = True
+            self.waiting.clear()
             for worker in self._parked:
                 worker.wake.release()
             self._parked.clear()
-        self._monitor_wake.release()
+        self.monitor.wake()
         if not self._alone:
             self.ended.set()
 
@@ -181,28 +170,30 @@ class Crew:
         """Wait until the threads have ended; false if some call did not return in time."""
         end = monotonic() + timeout
         me = threading.current_thread()
-        for thread in [self._monitor, *(worker.thread for worker in self._workers)]:
+        for thread in [self.monitor.thread, *(worker.thread for worker in self.workers)]:
             if thread is not None and thread is not me:
                 thread.join(max(0.0, end - monotonic()))
         return not any(
             worker.thread is not None and worker.thread.is_alive() and worker.thread is not me
-            for worker in self._workers
+            for worker in self.workers
         )
 
     # -- the life of a thread -----------------------------------------------------------------
 
     def _work(self, worker: Worker) -> None:
         """Do what the thread is given, a call or the lead (``None``), until the crew stops."""
+        worker.place = self._place.thread(worker.name)
         worker.wake.acquire()
         while True:
             task, worker.task = worker.task, None
             if task is not None:
                 self._run(worker, task)
-            elif self._stopping:
-                return
+            elif self.stopping:
+                break
             else:
                 self._lead(worker)
             self._next(worker)
+        worker.place.free()
 
     def _run(self, worker: Worker, call: Call) -> None:
         """Run a call in a thread that does not lead."""
@@ -213,9 +204,9 @@ class Crew:
         else:
             call.run(worker)
             exchange = call.exchange
-            self._judge(exchange.line.path, exchange.left - exchange.entered)
+            self.pace.judge(exchange.line.path, exchange.left - exchange.entered)
         try:
-            call.connection.after_call(call, False)
+            self._end(call, worker, leading=False)
         except Exception:
             logger.exception("internal error after a call on %r", call.connection)
             self._engine.post(call.connection.close)
@@ -234,7 +225,7 @@ class Crew:
     def _next(self, worker: Worker) -> None:
         """Find the next task of a thread; park it until there is one."""
         with self._lock:
-            if self._stopping:
+            if self.stopping:
                 # What was suspended is closed by the thread that ran it, also now.
                 worker.task = worker.inbox.popleft() if worker.inbox else None
                 return
@@ -246,9 +237,9 @@ class Crew:
                 self._leave_seat(worker)
                 worker.task = worker.inbox.popleft()
                 return
-            if self._waiting and (worker.has_seat or self._free_seats):
+            if self.waiting and (worker.has_seat or self._free_seats):
                 self._take_seat(worker)
-                worker.task = call = self._waiting.popleft()
+                worker.task = call = self.waiting.next()
                 call.connection.deadline = NEVER
                 return
             self._leave_seat(worker)
@@ -259,15 +250,25 @@ class Crew:
         if not worker.has_seat and self._free_seats:
             self._free_seats -= 1
             worker.has_seat = True
+            self._show_seats()
 
     def _leave_seat(self, worker: Worker) -> None:
         if worker.has_seat:
             worker.has_seat = False
             self._free_seats += 1
+            self._show_seats()
+
+    def _show_seats(self) -> None:
+        """Write on the board how many seats calls have; the leader's own is not one of them."""
+        leader = self._leader
+        own = leader is not None and leader.has_seat
+        self._place.set_busy(self.seats - self._free_seats - own)
 
     def _take_lead(self, worker: Worker) -> None:
         worker.task = None
+        self._leader = worker
         self._take_seat(worker)
+        self._show_seats()
 
     def _find_thread(self) -> Worker | None:
         """A thread with nothing to do, started if all have; the lock is held.
@@ -276,16 +277,18 @@ class Crew:
         """
         if self._parked:
             return self._parked.pop()
-        worker = Worker(f"stein-{len(self._workers) + 1}")
+        self._named += 1
+        worker = Worker(f"stein-{self._named}")
         worker.thread = threading.Thread(
             target=self._work, args=(worker,), name=worker.name, daemon=True
         )
         try:
             worker.thread.start()
         except RuntimeError:
-            logger.exception("no further thread; going on with %d", len(self._workers))
+            self._named -= 1
+            logger.exception("no further thread; going on with %d", len(self.workers))
             return None
-        self._workers.append(worker)
+        self.workers.append(worker)
         return worker
 
     def _give(self, call: Call) -> bool:
@@ -311,7 +314,7 @@ class Crew:
 
     def _lead(self, worker: Worker) -> None:
         """Poll and dispatch until the lead has gone to another thread, or the crew stops."""
-        while not self._stopping:
+        while not self.stopping:
             worker.leads = True
             try:
                 leads = self._turn(worker)
@@ -344,7 +347,7 @@ class Crew:
             call = again.popleft().on_more()
             if call is not None and not begin(call, worker):
                 return worker.leads
-        if self._waiting and worker.has_seat and not self._lend_seat(worker):
+        if self.waiting and worker.has_seat and not self._lend_seat(worker):
             return worker.leads
         return not worker.inbox or self._resume_own(worker)
 
@@ -356,82 +359,108 @@ class Crew:
         """
         if self._alone:
             call.run(worker)
-            call.connection.after_call(call, True)
+            if self._watched:
+                self._end(call, worker, leading=True)
+            else:
+                worker.call = None
+                call.connection.after_call(call, True)
             return True
         exchange = call.exchange
         path = exchange.line[2]
+        pace = self.pace
         if (
             not worker.has_seat
-            or path in self._slow_paths
+            or path in pace.slow_paths
             or not exchange.complete
-            or (self._slow_share > _MANY and path not in self._fast_paths)
+            or (pace.unsettled and path not in pace.fast_paths)
         ):
             return self._hand_over(call, worker)
         # PERF: _lay_token and _take_token, written out (bench: hello-16).
-        self._inline_calls += 1
-        self._token.append(None)
-        if self._monitor_sleeps:
-            self._wake_monitor()
+        self.token.append(call)
+        if self.monitor.sleeps:
+            self.monitor.wake()
         call.run(worker)
+        took = exchange.left - exchange.entered
         try:
-            self._token.pop()
+            self.token.pop()
             leading = True
         except IndexError:
-            leading = worker.leads = False
-        call.connection.after_call(call, leading)
-        took = exchange.left - exchange.entered
+            leading = False
         if took < SLOW and leading:
-            self._last_inline = exchange.left
-            if self._slow_share:
-                self._judge(path, took)
+            worker.call = None
+            call.connection.after_call(call, True)
+            self.last_inline = exchange.left
+            if pace.share:
+                pace.judge(path, took)
             return True
-        self._judge(path, took)
-        worker.leads = leading
+        self._end(call, worker, leading=leading)
+        pace.judge(path, took)
         return False
+
+    def _end(self, call: Call, worker: Worker, *, leading: bool) -> None:
+        """A call has returned: give its connection back, unless it was given up."""
+        worker.leads = leading
+        with self._lock:
+            worker.call = None
+            lost = worker.lost
+        connection = call.connection
+        if lost or connection.closed:
+            connection.after_abandoned_call(call, leading=leading)
+        else:
+            connection.after_call(call, leading)
+        if lost:
+            self._come_back(worker)
 
     def _resume_own(self, worker: Worker) -> bool:
         """Resume the calls that wait for the leader's own thread; false if the lead is lost."""
         while worker.inbox:
             call = worker.inbox.popleft()
             if not self._alone:
-                self._lay_token()
+                self._lay_token(call)
             call.resume()
-            leading = worker.leads = self._alone or self._take_token()
-            call.connection.after_call(call, leading)
+            leading = self._alone or self._take_token()
+            self._end(call, worker, leading=leading)
             if not leading:
                 return False
         return True
 
-    def _lay_token(self) -> None:
-        self._inline_calls += 1
-        self._token.append(None)
-        if self._monitor_sleeps:
-            self._wake_monitor()
+    def _lay_token(self, call: Call) -> None:
+        self.token.append(call)
+        if self.monitor.sleeps:
+            self.monitor.wake()
 
-    def _wake_monitor(self) -> None:
-        """Wake the monitor; after the token was laid down, so that it is seen in either case."""
-        self._monitor_sleeps = False
-        self._monitor_wake.release()
+    def take_over(self) -> None:
+        """Give the lead to another thread, unless the call has ended just now.  The monitor."""
+        if self._take_token():
+            with self._lock:
+                if not self.stopping:
+                    self._promote()
 
     def _take_token(self) -> bool:
         """Take the token up; false if somebody else was first, and leads."""
         try:
-            self._token.pop()
+            self.token.pop()
         except IndexError:
             return False
         return True
 
     def _hand_over(self, call: Call, worker: Worker) -> bool:
         """Let another thread run a call, now or when a seat is free."""
+        engine = self._engine
+        settings = engine.settings
         with self._lock:
             if not worker.has_seat and self._free_seats:
                 self._take_seat(worker)
             if self._free_seats and self._give(call):
                 return True
-            self._waiting.append(call)
-        timeout = self._engine.settings.queue_timeout
-        if timeout:
-            call.connection.wait_in_queue(self._engine.now + timeout)
+            full = 0 < settings.limit_queue <= len(self.waiting)
+            if not full:
+                self.waiting.enter(call, engine.now)
+        if full:
+            reason = f"{settings.limit_queue} requests waited for a thread already"
+            call.connection.refuse_call(call, 503, "queue_full", reason)
+        elif settings.queue_timeout:
+            call.connection.wait_in_queue(engine.now + settings.queue_timeout)
         return True
 
     def _lend_seat(self, worker: Worker) -> bool:
@@ -440,15 +469,15 @@ class Crew:
         :return: as :meth:`_begin`.
         """
         engine = self._engine
-        idle_from = self._last_inline + _RECENT
+        idle_from = self.last_inline + _RECENT
         if engine.now < idle_from:  # look again when it may be so
             self._seat_deadline.deadline = idle_from
             engine.deadlines.watch(self._seat_deadline)
             return True
         with self._lock:
-            if not self._waiting:
+            if not self.waiting:
                 return True
-            call = self._waiting.popleft()
+            call = self.waiting.next()
             call.connection.deadline = NEVER
             self._leave_seat(worker)
             if self._give(call):
@@ -458,39 +487,10 @@ class Crew:
 
     def _run_inline(self, call: Call, worker: Worker) -> bool:
         """Run a call in the leader's thread; as :meth:`_begin`, which has it written out."""
-        self._lay_token()
+        self._lay_token(call)
         call.run(worker)
-        worker.leads = self._take_token()
-        call.connection.after_call(call, worker.leads)
+        self._end(call, worker, leading=self._take_token())
         return False
-
-    def _judge(self, path: str, took: float) -> None:
-        """Learn from a call how long its path takes.
-
-        Any thread; two at once may lose one of two lessons, which does no harm.
-        """
-        slow = took > SLOW
-        self._slow_share += _WEIGHT * (slow - self._slow_share)
-        if self._slow_share < 0.001:
-            self._slow_share = 0.0
-        paths = self._slow_paths
-        known = paths.get(path)
-        if slow:
-            if known is None and len(paths) >= _MOST_PATHS:
-                paths.clear()
-            paths[path] = took
-            self._fast_paths.pop(path, None)
-        elif known is not None:
-            # It has to be fast several times before it is trusted again.
-            known *= 0.5
-            if known < SLOW:
-                paths.pop(path, None)
-            else:
-                paths[path] = known
-        elif self._slow_share:
-            if len(self._fast_paths) >= _MOST_PATHS:
-                self._fast_paths.clear()
-            self._fast_paths[path] = None
 
     # -- for connections and the engine: the leader -------------------------------------------
 
@@ -509,44 +509,68 @@ class Crew:
     def take_waiting(self) -> list[Call]:
         """All calls that wait for a seat; they wait no longer."""
         with self._lock:
-            calls = list(self._waiting)
-            self._waiting.clear()
-        return calls
+            return self.waiting.clear()
 
     def give_up(self, connection: Connection) -> None:
         """A call waited too long for a seat: answer 503."""
         with self._lock:
-            call = next((each for each in self._waiting if each.connection is connection), None)
-            if call is None:
-                return
-            self._waiting.remove(call)
+            call = self.waiting.take_back(connection)
+        if call is None:
+            return
         reason = f"no thread became free within {self._engine.settings.queue_timeout:g} s"
         connection.refuse_call(call, 503, "queue_timeout", reason)
 
-    # -- the monitor --------------------------------------------------------------------------
+    # -- lost threads -------------------------------------------------------------------------
 
-    def _watch(self) -> None:
-        """Take the lead from a leader whose inline call does not end."""
-        seen = -1
-        idle = 0
-        while not self._stopping:
-            if self._monitor_sleeps:
-                self._monitor_wake.acquire()
-            time.sleep(TICK)
-            if self._inline_calls != seen:
-                seen, idle = self._inline_calls, 0
-            elif self._token:
-                self._take_over()
-            else:
-                idle += 1
-                if idle > _IDLE_TICKS:
-                    idle = 0
-                    self._monitor_sleeps = True
-                    if self._token or self._inline_calls != seen:  # it came just now
-                        self._monitor_sleeps = False
+    def lose(self, worker: Worker, call: Call, now: float) -> bool:
+        """The call of a thread is given up: let another thread have its seat.  The leader.
 
-    def _take_over(self) -> None:
-        if self._take_token():  # else the call ended just now
-            with self._lock:
-                if not self._stopping:
-                    self._promote()
+        From here on the call cannot send, and its connection is the caller's.  If as many threads
+        are lost as there are seats, no more are started.
+
+        :return: false if the call has returned just now.
+        """
+        with self._lock:
+            if worker.call is not call:
+                return False
+            call.connection.gone = True
+            worker.lost = now
+            worker.place.mark_lost(True)
+            self.lost += 1
+            self._place.set_lost(self.lost)
+            if self._alone or self.lost > self.seats:
+                return True
+            self._leave_seat(worker)
+            while self.waiting and self._free_seats:
+                connection = self.waiting[0].connection
+                deadline, connection.deadline = connection.deadline, NEVER
+                if not self._give(self.waiting[0]):
+                    connection.deadline = deadline
+                    break
+                self.waiting.next()
+        return True
+
+    def cut_suspended(self, worker: Worker) -> list[Call]:
+        """Calls that could go on, but only in a thread that is lost.  The leader.
+
+        They can send no more, and their connections are the caller's; the thread closes what the
+        application gave, if it comes back.
+        """
+        with self._lock:
+            calls = [each for each in worker.inbox if not each.connection.closed]
+            if not worker.lost:
+                return []
+            for call in calls:
+                call.connection.gone = True
+        return calls
+
+    def _come_back(self, worker: Worker) -> None:
+        """A call that was given up has come to its end after all."""
+        with self._lock:
+            since, worker.lost = worker.lost, 0.0
+            self.lost -= 1
+            self._place.set_lost(self.lost)
+            worker.place.mark_lost(False)
+        logger.warning(
+            "%s is back, %.1f s after its request was given up", worker.name, monotonic() - since
+        )

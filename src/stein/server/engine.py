@@ -6,21 +6,24 @@ it through :meth:`Engine.post` only.
 
 from __future__ import annotations
 
-import errno
 import logging
+import os
 import socket
-import sys
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from stein.clock import monotonic, wall
 from stein.http.h1.writer import Tail
-from stein.server.call import FileWrapper
+from stein.server.acceptor import Listener, base_environ
+from stein.server.board import Board
 from stein.server.connection import Connection
 from stein.server.crew import Crew
 from stein.server.deadlines import NEVER, Deadlines, Entry
-from stein.server.listeners import close_listener
+from stein.server.housekeeper import Housekeeper
 from stein.server.poller import READ, Waker, default_poller
+from stein.server.proxies import Proxies
+from stein.server.proxyprotocol import Greetings
+from stein.server.tally import Tally
 from stein.server.tls import TLSSocket
 
 if TYPE_CHECKING:
@@ -28,17 +31,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from stein.http.exchange import Exchange
+    from stein.server.neighbours import Neighbours
+    from stein.server.places import ThreadPlace, WorkerPlace
     from stein.server.settings import Settings
     from stein.typing import WSGIApplication
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "Listener", "base_environ"]
 
 logger: Final = logging.getLogger("stein.error")
 
-# The process or the machine has no descriptor or memory left for a connection.
-_EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-_ACCEPT_PAUSE: Final = 0.1  # seconds until accepting is tried again then
-_ACCEPT_BATCH: Final = 64  # connections accepted in one turn, so that clients inside go on
+#: Status, media type and text of an answer of the engine's own; no text: the status says it all.
+Page: TypeAlias = tuple[str, str, str]
+_PLAIN: Final = "text/plain"
+_METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Engine:
@@ -50,15 +55,26 @@ class Engine:
     :param context: for TLS, or ``None``.
     :param observer: called with the exchanges that a thread has ended since it last called;
         nothing of the list may be kept.
+    :param place: the process's place on the board of its parent; without one the engine has a
+        board of its own.
+    :param neighbours: the other processes that accept from the same listeners.
+    :param on_recycle: called by the leader, once, with the reason why this process should be
+        replaced by another.
+    :param metrics: gives the text of ``metrics_path``; called by the leader.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it serves, and those around it
         self,
         application: WSGIApplication,
         settings: Settings,
         listeners: list[socket.socket],
         context: ssl.SSLContext | None,
         observer: Callable[[Sequence[Exchange]], None] | None,
+        *,
+        place: WorkerPlace | None = None,
+        neighbours: Neighbours | None = None,
+        on_recycle: Callable[[str], object] | None = None,
+        metrics: Callable[[], str] | None = None,
     ) -> None:
         # for the life of the engine
         self.application = application
@@ -70,27 +86,44 @@ class Engine:
         self.keep_alive = settings.keep_alive
         self.body_buffer = settings.body_buffer
         self.last_number = settings.limit_connection_requests
-        self.health = self._health_paths()
+        self._metrics = metrics
+        self.pages = self._own_pages()
         self.deadlines = Deadlines()
+        self.board: Board | None = None
+        if place is None:
+            self.board = Board.for_settings(settings, 1)
+            place = self.board.worker(0)
+            place.begin(os.getpid(), seats=settings.threads)
+        self.place = place
+        self.neighbours = neighbours
+        self.tally = Tally()
+        self.note_usual = self.tally.usual.append
+        self.proxies = Proxies.of(settings)
         self.poller = default_poller()
         self.waker = Waker()
-        self.crew = Crew(self, settings.threads)
+        self.crew = Crew(self, settings.threads, place)
+        self.housekeeper = Housekeeper(self)
         # changing
         self.now = monotonic()  #: when the poller last returned; read by any thread
         self.draining = False  #: no new connections, last answers; read by any thread
         self.stopped = False
+        #: seconds for which an idle connection may bring one more request while draining
+        self.idle_grace = 0.0
         self.connections: dict[int, Connection] = {}
         #: connections with bytes that no poller knows of; any thread may append
         self.again: deque[Connection] = deque()
         self.sources: dict[int, Any] = {self.waker.fd: self.waker}
         self._posted: deque[Callable[[], object]] = deque()
-        self._accepted = 0
+        self._sending: dict[Connection, ThreadPlace] = {}
+        self._on_recycle = on_recycle
         self._per_address: dict[str, int] = {}
+        self.greetings = Greetings(self) if settings.proxy_protocol else None
         self._stop_deadline = _StopDeadline(self)
         self.poller.register(self.waker.fd, READ)
         self.listeners = [Listener(self, sock) for sock in listeners]
         for listener in self.listeners:
             listener.resume()
+        place.state = "ready"
 
     # -- any thread ---------------------------------------------------------------------------
 
@@ -103,12 +136,13 @@ class Engine:
         """Let the leader look at what was left for it.  Any thread."""
         self.waker.wake()
 
-    def request_stop(self, graceful: float) -> None:
+    def request_stop(self, graceful: float, idle: float = 0.0) -> None:
         """Begin to stop; returns at once.  Any thread, and signal handlers.
 
         :param graceful: seconds that running requests may take; 0: none.
+        :param idle: seconds for which idle connections may bring one more request.
         """
-        self.post(lambda: self._stop(graceful))
+        self.post(lambda: self._stop(graceful, idle))
 
     def observe(self, exchanges: Sequence[Exchange]) -> None:
         """Let exchanges be observed; a fault of the observer's is no client's concern."""
@@ -132,6 +166,8 @@ class Engine:
                 timeout = max(0.0, moment - monotonic())
         events = self.poller.poll(timeout)
         self.now = now = monotonic()
+        if self.housekeeper.resting:
+            self.housekeeper.rouse(now)
         if self.deadlines.next() <= now:
             self._do(lambda: self.deadlines.expire(now))
         posted = self._posted
@@ -146,10 +182,23 @@ class Engine:
         except Exception:
             logger.exception("internal error in %r", action)
 
-    def admit(self, sock: socket.socket, address: Any, template: dict[str, Any]) -> None:
-        """Make a connection of an accepted socket."""
+    def admit(
+        self,
+        sock: socket.socket,
+        address: Any,
+        template: dict[str, Any],
+        *,
+        greeted: bool = False,
+    ) -> None:
+        """Make a connection of an accepted socket.
+
+        :param greeted: a proxy has said already whom it is from.
+        """
         # The prefix is that of an IPv4 client on a dual-stack socket.
         peer = address[0].removeprefix("::ffff:") if isinstance(address, tuple) else "unix:"
+        if self.greetings is not None and not greeted and self.greetings.are_due_from(peer):
+            self.greetings.begin(sock, address, template)
+            return
         limit = self.settings.limit_connections_per_address if peer != "unix:" else 0
         if limit and self._per_address.get(peer, 0) >= limit:
             logger.info("connection from %s refused: it has %d already", peer, limit)
@@ -170,10 +219,12 @@ class Engine:
         except OSError:  # gone again already
             sock.close()
             return
-        self._accepted += 1
-        connection = Connection(self, end, self._accepted, peer, template)
+        self.tally.accepted = number = self.tally.accepted + 1
+        connection = Connection(self, end, number, peer, template)
         connection.deadline = deadline
         self.connections[connection.fd] = self.sources[connection.fd] = connection
+        self.place.set_connections(len(self.connections))
+        self.place.note_peer(number, peer)
         if limit:
             self._per_address[peer] = self._per_address.get(peer, 0) + 1
         self.poller.register(connection.fd, READ)
@@ -183,6 +234,8 @@ class Engine:
         """A connection was closed."""
         full = len(self.connections) >= self.settings.limit_connections
         del self.connections[connection.fd], self.sources[connection.fd]
+        self.place.set_connections(len(self.connections))
+        self.end_sending(connection)
         count = self._per_address.pop(connection.peer, 0)
         if count > 1:
             self._per_address[connection.peer] = count - 1
@@ -202,18 +255,47 @@ class Engine:
         if isinstance(source, Connection):
             source.close()
 
+    def begin_sending(self, connection: Connection, exchange: Exchange) -> None:
+        """Show that a response waits for its client."""
+        if connection not in self._sending:
+            shown = self._sending[connection] = self.place.extra("sending")  # noqa: S610 - no SQL
+            shown.enter(exchange, self.now)
+            self.place.set_sending(len(self._sending))
+
+    def end_sending(self, connection: Connection) -> None:
+        """The client has the response, or will never have it."""
+        shown = self._sending.pop(connection, None)
+        if shown is not None:
+            shown.free()
+            self.place.set_sending(len(self._sending))
+
+    def ask_to_be_replaced(self, reason: str, figures: str) -> None:
+        """Say that this process should make room for another.
+
+        :param reason: one of :data:`stein.snapshot.RESTART_REASONS`.
+        :param figures: what there is to say about it in the log.
+        """
+        self.place.recycle = reason
+        on_recycle, self._on_recycle = self._on_recycle, None
+        if on_recycle is not None:
+            on_recycle(f"{reason}: {figures}")
+
     # -- stopping -----------------------------------------------------------------------------
 
-    def _stop(self, graceful: float) -> None:
+    def _stop(self, graceful: float, idle: float = 0.0) -> None:
         """Stop accepting, let running requests finish, then stop.  A second call cuts short."""
         if self.stopped:
             return
         self.draining = True
+        self.place.state = "draining"
+        self.idle_grace = min(idle, graceful)
         # First the connections: whoever sees the door closed can rely on the answers' saying so.
         for connection in list(self.connections.values()):
             connection.stop()
         for listener in self.listeners:
             listener.close()
+        if self.greetings is not None:
+            self.greetings.close()
         self.deadlines.forget(self._stop_deadline)
         self._stop_deadline.deadline = self.now + graceful
         self.deadlines.watch(self._stop_deadline)
@@ -234,6 +316,7 @@ class Engine:
 
     def _end(self) -> None:
         self.stopped = True
+        self.tally.publish(self.place)
         self.crew.stop()
 
     def close(self) -> None:
@@ -242,22 +325,40 @@ class Engine:
             connection.close()
         for listener in self.listeners:
             listener.close()
+        if self.greetings is not None:
+            self.greetings.close()
         self.poller.close()
         self.waker.close()
+        self.tally.publish(self.place)
+        self.place.state = "gone"
+        self.place.leave()
+        if self.board is not None:
+            self.board.close()
 
-    # -- health -------------------------------------------------------------------------------
+    # -- pages of its own ---------------------------------------------------------------------
 
-    def _health_paths(self) -> dict[str, Callable[[], str]] | None:
-        if self.settings.health_path is None:
-            return None
-        prefix = self.settings.health_path.rstrip("/")
-        return {f"{prefix}/livez": self._alive, f"{prefix}/readyz": self._ready}
+    def _own_pages(self) -> dict[str, Callable[[], Page]] | None:
+        """What is answered here and never by the application, by its path."""
+        pages: dict[str, Callable[[], Page]] = {}
+        settings = self.settings
+        if settings.health_path is not None:
+            prefix = settings.health_path.rstrip("/")
+            pages = {
+                f"{prefix}/livez": lambda: ("200 OK", _PLAIN, ""),
+                f"{prefix}/readyz": lambda: (self._readiness(), _PLAIN, ""),
+            }
+        metrics = self._metrics
+        if settings.metrics_path is not None and metrics is not None:
+            pages[settings.metrics_path] = lambda: ("200 OK", _METRICS, metrics())
+        return pages or None
 
-    def _alive(self) -> str:
-        return "200 OK"
-
-    def _ready(self) -> str:
-        saturated = self.crew.saturated
+    def _readiness(self) -> str:
+        """Ready to take requests: this process, or another behind the same address."""
+        if self.neighbours is not None and self.neighbours.any_ready():
+            return "200 OK"
+        waiting = self.crew.waiting
+        patience = self.settings.unready_after
+        saturated = len(waiting) > 0 and self.now - waiting.since >= patience
         return "503 Service Unavailable" if self.draining or saturated else "200 OK"
 
 
@@ -272,94 +373,3 @@ class _StopDeadline:
 
     def on_deadline(self, _now: float) -> None:
         self._engine.abort()
-
-
-class Listener:
-    """Accepts connections on one listening socket.
-
-    Accepting pauses while there are too many connections, and for a moment when the process has
-    no descriptor left; clients wait in the kernel's queue then.
-    """
-
-    def __init__(self, engine: Engine, sock: socket.socket) -> None:
-        self._engine = engine
-        self._sock = sock
-        self._accepting = False
-        self._closed = False
-        self._template = base_environ(engine.settings, sock, tls=engine.tls is not None)
-        self.deadline = NEVER
-        self.timer = NEVER
-        self.entry: Entry | None = None
-        engine.sources[sock.fileno()] = self
-
-    def on_event(self, _events: int) -> None:
-        """Clients are waiting."""
-        engine = self._engine
-        limit = engine.settings.limit_connections
-        for _ in range(_ACCEPT_BATCH):
-            if len(engine.connections) >= limit:
-                self.pause()
-                return
-            try:
-                sock, address = self._sock.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    logger.error("cannot accept: %s; trying again shortly", error.strerror)  # noqa: TRY400 - no traceback
-                    self.pause()
-                    self.deadline = engine.now + _ACCEPT_PAUSE
-                    engine.deadlines.watch(self)
-                    return
-                continue  # that client has gone again (ECONNABORTED and its kin)
-            engine.admit(sock, address, self._template)
-
-    def on_deadline(self, _now: float) -> None:
-        """Descriptors may be free again."""
-        self.deadline = NEVER
-        self.resume()
-
-    def pause(self) -> None:
-        """Accept no more for now."""
-        if self._accepting:
-            self._accepting = False
-            self._engine.poller.unregister(self._sock.fileno())
-
-    def resume(self) -> None:
-        """Accept from now on."""
-        if not self._accepting and not self._closed:
-            self._accepting = True
-            self._engine.poller.register(self._sock.fileno(), READ)
-
-    def close(self) -> None:
-        """Accept never again."""
-        if self._closed:
-            return
-        self.pause()
-        self._closed = True
-        self._engine.deadlines.forget(self)
-        del self._engine.sources[self._sock.fileno()]
-        close_listener(self._sock)
-
-
-def base_environ(settings: Settings, sock: socket.socket, *, tls: bool) -> dict[str, Any]:
-    """What is the same in every environ of one listener (PEP 3333)."""
-    name = sock.getsockname()
-    host, port = name[:2] if isinstance(name, tuple) else ("localhost", 0)
-    environ: dict[str, Any] = {
-        "SCRIPT_NAME": "",
-        "SERVER_NAME": "localhost" if host in {"", "0.0.0.0", "::"} else host,  # noqa: S104
-        "SERVER_PORT": str(port or (443 if tls else 80)),
-        "SERVER_SOFTWARE": settings.server_header or "stein",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "https" if tls else "http",
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": settings.threads > 1,
-        "wsgi.multiprocess": settings.workers > 1,
-        "wsgi.run_once": False,
-        "wsgi.file_wrapper": FileWrapper,
-        "wsgi.input_terminated": True,
-    }
-    if tls:
-        environ["HTTPS"] = "on"
-    return environ

@@ -17,17 +17,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from stein.errors import BindError
+from stein.server.privileges import identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stein.server.settings import Settings
 
-__all__ = ["address_of", "open_listeners"]
+__all__ = ["address_of", "close_listener", "forget_file", "open_listeners", "own_file", "take_over"]
 
 _SYSTEMD_FIRST_FD: Final = 3  # sd_listen_fds(3)
 _TCP: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%\w]*)\]|(?P<host>[^:\[\]]*)):(?P<port>\d{1,5})")
 _LARGEST_PORT: Final = 65535
+_LONGEST_COMMAND: Final = 80  # characters of a command line in a message
 
 
 def open_listeners(settings: Settings, addresses: Sequence[str]) -> list[socket.socket]:
@@ -156,9 +158,19 @@ def _holder_of(port: int) -> str | None:
             for link in (process / "fd").iterdir():
                 with contextlib.suppress(OSError):
                     if str(link.readlink()) in inodes:
-                        name = (process / "comm").read_text("utf-8", "replace").strip()
-                        return f"process {process.name} ({name})"
+                        return f"process {process.name} ({_command_of(process)})"
     return None
+
+
+def _command_of(process: Path) -> str:
+    """Return how a process was called, in one short line.
+
+    :param process: its folder in /proc.
+    """
+    words = (process / "cmdline").read_text("utf-8", "replace").split("\0")
+    text = " ".join(words) or (process / "comm").read_text("utf-8", "replace")
+    text = "".join(char if char.isprintable() else "?" for char in text.strip())
+    return text if len(text) <= _LONGEST_COMMAND else f"{text[:_LONGEST_COMMAND]}..."
 
 
 # -- Unix sockets ---------------------------------------------------------------------------------
@@ -169,8 +181,8 @@ class _UnixListener(socket.socket):
 
     __slots__ = ("_file", "_identity")
 
-    def __init__(self) -> None:
-        super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
+    def __init__(self, fileno: int | None = None) -> None:
+        super().__init__(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fileno)
         self._file: Path | None = None
         self._identity = (0, 0)
 
@@ -179,6 +191,10 @@ class _UnixListener(socket.socket):
         file = Path(path).absolute()  # the application may change the folder later
         status = file.lstat()
         self._file, self._identity = file, (status.st_dev, status.st_ino)
+
+    def forget_file(self) -> None:
+        """The file is another process's now, which goes on listening there."""
+        self._file = None
 
     def remove_file(self) -> None:
         """Remove the file, unless another server has put its own there since."""
@@ -205,6 +221,9 @@ def _open_unix(path: str, settings: Settings) -> socket.socket:
         finally:
             os.umask(before)
         sock.note_file(path)
+        identity = identity_of(settings)
+        if identity is not None and os.geteuid() == 0:
+            os.chown(path, identity.uid, identity.gid)  # as whom the proxy may connect
         Path(path).chmod(settings.unix_mode)
         sock.listen(settings.backlog)
     except OSError as error:
@@ -298,6 +317,32 @@ def _adopt_from_systemd() -> list[socket.socket]:
             sock.close()
         raise
     return adopted
+
+
+def take_over(address: str, fd: int) -> socket.socket:
+    """Adopt a listening socket of a process that is going to give up its place.
+
+    :param address: the text it was bound by.
+    :param fd: inherited.
+    """
+    unix = address.startswith("unix:")
+    sock: socket.socket = _UnixListener(fd) if unix else socket.socket(fileno=fd)
+    sock.set_inheritable(False)
+    sock.setblocking(False)
+    return sock
+
+
+def own_file(sock: socket.socket, address: str) -> None:
+    """The file of an adopted Unix socket is this process's from now on."""
+    if isinstance(sock, _UnixListener):
+        with contextlib.suppress(OSError):  # somebody has removed it
+            sock.note_file(address.removeprefix("unix:"))
+
+
+def forget_file(sock: socket.socket) -> None:
+    """Leave the file of a Unix socket to a process that goes on listening there."""
+    if isinstance(sock, _UnixListener):
+        sock.forget_file()
 
 
 # -- both -----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Final, Self
 
@@ -9,6 +10,7 @@ from stein.errors import SteinError
 from stein.server.engine import Engine
 from stein.server.listeners import address_of, open_listeners
 from stein.server.settings import Settings
+from stein.server.stacks import all_stacks
 from stein.server.tls import make_context
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from stein.http.exchange import Exchange
+    from stein.server.board import Board
+    from stein.snapshot import Snapshot
     from stein.typing import WSGIApplication
 
 __all__ = ["Server"]
@@ -42,10 +46,17 @@ class Server:
         thread that ended them.
     :param tls: a TLS context to use as it is, instead of one made from the settings.
     :param listeners: listening sockets to use instead of opening any; the server closes them.
+    :param board: where the parent of several workers sees what each does; without it the server
+        has one of its own, see :attr:`board`.
+    :param place: this worker's place on the board; taken with :meth:`WorkerPlace.begin` here, if
+        nobody has done so.
+    :param on_recycle: called, once, with the reason why another process should take over.
+    :param metrics: makes the page at ``metrics_path`` of what the board shows, as
+        :func:`stein.observe.metrics.exposition` does; without it there is none.
     :raises ConfigurationError: for settings that cannot work.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two for what it serves and how, the others for special cases
         self,
         application: WSGIApplication,
         settings: Settings | None = None,
@@ -54,11 +65,19 @@ class Server:
         observer: Callable[[Sequence[Exchange]], None] | None = None,
         tls: ssl.SSLContext | None = None,
         listeners: Sequence[socket.socket] | None = None,
+        board: Board | None = None,
+        place: int = 0,
+        on_recycle: Callable[[str], object] | None = None,
+        metrics: Callable[[Snapshot], str] | None = None,
     ) -> None:
         self.application = application
         self.settings = settings or Settings()
         self._bind = self.settings.bind if port is None else (f"127.0.0.1:{port}",)
         self._given = listeners
+        self._shared_board = board
+        self._place = place
+        self._on_recycle = on_recycle
+        self._metrics = metrics
         self._observer = observer
         self._context = make_context(self.settings) if tls is None else tls
         self._engine: Engine | None = None
@@ -68,7 +87,7 @@ class Server:
         # Guards the beginning of the engine's life.  Reentrant, as a signal handler that stops the
         # server may interrupt the very thread that starts it.
         self._beginning = threading.RLock()
-        self._stop_wanted: float | None = None  # before there was an engine
+        self._stop_wanted: tuple[float, float] | None = None  # before there was an engine
         self._alone: threading.Thread | None = None
         #: every address as a text: ``http://127.0.0.1:5000``, ``unix:/run/app.sock``
         self.addresses: list[str] = []
@@ -101,12 +120,42 @@ class Server:
             if isinstance(name, tuple):
                 self.host, self.port = name[:2]
                 break
-        engine = Engine(self.application, self.settings, listeners, self._context, self._observer)
+        board, place, neighbours = self._shared_board, None, None
+        if board is not None:
+            place = board.worker(self._place)
+            neighbours = board.neighbours_of(place)
+            if place.state == "free":
+                place.begin(os.getpid(), seats=self.settings.threads)
+        engine = Engine(
+            self.application,
+            self.settings,
+            listeners,
+            self._context,
+            self._observer,
+            place=place,
+            neighbours=neighbours,
+            on_recycle=self._on_recycle,
+            metrics=None if self._metrics is None else self._metrics_text,
+        )
         with self._beginning:
             self._engine = engine
             if self._stop_wanted is not None:
-                engine.request_stop(self._stop_wanted)
+                engine.request_stop(*self._stop_wanted)
         engine.crew.start()
+
+    @property
+    def board(self) -> Board:
+        """Where it can be read what the server does; once started."""
+        board = self._shared_board or self._started().board
+        assert board is not None  # noqa: S101 - an engine without a shared one has its own
+        return board
+
+    def _metrics_text(self) -> str:
+        return "" if self._metrics is None else self._metrics(self.board.read())
+
+    def stacks(self) -> str:
+        """What each thread does at this moment, with its stack; once started.  Any thread."""
+        return all_stacks(self._started())
 
     def serve(self) -> None:
         """Serve until the server is stopped.
@@ -141,18 +190,29 @@ class Server:
         self.start()
         self.serve()
 
-    def request_stop(self, graceful: float | None = None) -> None:
+    def request_stop(
+        self,
+        graceful: float | None = None,
+        idle: float = 0.0,
+        begun: Callable[[], object] | None = None,
+    ) -> None:
         """Begin to stop, and return at once.  Any thread, and signal handlers.
 
         :param graceful: seconds that running requests may take; ``graceful_timeout`` if not given.
+        :param idle: seconds for which idle connections may bring one more request; it is answered,
+            and the connection closed.  So no request meets a closed door while another process
+            goes on serving; without it idle connections are closed at once.
+        :param begun: called by a thread of the server once no connection is accepted any more.
         """
         if graceful is None:
             graceful = self.settings.graceful_timeout
         with self._beginning:
             if self._engine is None:
-                self._stop_wanted = graceful
+                self._stop_wanted = (graceful, idle)
             else:
-                self._engine.request_stop(graceful)
+                self._engine.request_stop(graceful, idle)
+                if begun is not None:
+                    self._engine.post(begun)
 
     def stop(self, graceful: float | None = None) -> None:
         """Stop, and return when the server has stopped.  Any thread but those of the crew.

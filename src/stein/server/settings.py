@@ -10,17 +10,29 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from stein.errors import ConfigurationError
+from stein.errors import ConfigurationError, Mistakes
 from stein.http.limits import Limits
 
-__all__ = ["GROUPS", "Settings"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["GROUPS", "PROXY_HEADERS", "Settings"]
 
 KIB: Final = 1024
 MIB: Final = 1024 * 1024
 
-GROUPS: Final = ("Serving", "Deadlines", "Limits", "Buffers", "TLS", "Logs", "Health")
+GROUPS: Final = (
+    "Serving", "Workers", "Process", "Proxies", "Deadlines", "Limits", "Buffers", "TLS", "Logs",
+    "Health", "Metrics",
+)  # fmt: skip
+
+#: The fields by which a proxy may say what it was asked.
+PROXY_HEADERS: Final = (
+    "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port",
+    "x-forwarded-prefix", "forwarded",
+)  # fmt: skip
 
 
 def setting(  # noqa: PLR0913 - the one place where a setting is described
@@ -80,13 +92,6 @@ class Settings:
         group="Serving",
         minimum=1,
     )
-    workers: int = setting(
-        1,
-        "How many worker processes; only 1 works today.",
-        group="Serving",
-        flags=("--workers", "-w"),
-        minimum=1,
-    )
     backlog: int = setting(
         2048, "How many connections the kernel may queue before they are accepted.",
         group="Serving", minimum=1,
@@ -103,6 +108,114 @@ class Settings:
     server_header: str = setting(
         "stein", "The Server field of every response; empty: none is sent.", group="Serving"
     )
+
+    # Workers
+    workers: int = setting(
+        1,
+        "How many worker processes; auto: as many as the processors and the memory that this "
+        "process may use allow. If it is given, be it as 1, a parent process supervises them.",
+        group="Workers",
+        flags=("--workers", "-w"),
+        metavar="N|auto",
+        minimum=1,
+    )
+    preload: bool = setting(
+        False,
+        "Import the application once, in a process of its own, and fork the workers from it: they "
+        "share its memory. Linux only. What it opens or starts at import is shared, too: threads "
+        "are lost, connections must be opened anew (see worker_start).",
+        group="Workers",
+    )
+    boot_timeout: float = setting(
+        0.0, "A worker that has not imported the application after this time has failed to start; "
+        "0: it may take as long as it likes.",
+        group="Workers", minimum=0, unit="seconds",
+    )  # fmt: skip
+    heartbeat_timeout: float = setting(
+        30.0, "A worker process in which no Python code has run for this long, because a library "
+        "does not release the interpreter lock, is ended and replaced; 0: never. This is no "
+        "deadline for requests.",
+        group="Workers", minimum=0, unit="seconds",
+    )  # fmt: skip
+    max_requests: int = setting(
+        0, "A worker is replaced after this many requests; 0: never.", group="Workers", minimum=0
+    )
+    max_requests_jitter: int = setting(
+        0, "Up to so many requests more, drawn anew for each worker.", group="Workers", minimum=0
+    )
+    max_rss: int = setting(
+        0, "A worker is replaced when its resident memory has grown beyond this; 0: never.",
+        group="Workers", minimum=0, unit="bytes",
+    )  # fmt: skip
+    max_lifetime: float = setting(
+        0.0, "A worker is replaced after this time; 0: never.",
+        group="Workers", minimum=0, unit="seconds",
+    )  # fmt: skip
+    control: str = setting(
+        "auto",
+        "Socket for stein status, reload, scale, stop and upgrade; auto: one in a folder of the "
+        "user's own, found by process id; off: none. Only the user who runs the server, and root, "
+        "may use it.",
+        group="Workers",
+        metavar="PATH|off",
+    )
+    pid_file: str | None = setting(
+        None, "File that holds the parent's process id while it runs.",
+        group="Workers", metavar="PATH",
+    )  # fmt: skip
+    on_start: str | None = setting(
+        None, "Function, as module:name, that the parent calls before any worker is started; if it "
+        "raises, the server does not start.",
+        group="Workers", metavar="FUNCTION",
+    )  # fmt: skip
+    when_ready: str | None = setting(
+        None, "Function that the parent calls once, when all workers serve.",
+        group="Workers", metavar="FUNCTION",
+    )  # fmt: skip
+    worker_start: str | None = setting(
+        None, "Function that each worker calls before it serves, and after the fork with preload.",
+        group="Workers", metavar="FUNCTION",
+    )  # fmt: skip
+    worker_exit: str | None = setting(
+        None, "Function that the parent calls when a worker has ended.",
+        group="Workers", metavar="FUNCTION",
+    )  # fmt: skip
+
+    # Process
+    user: str | None = setting(
+        None, "User, by name or number, that the workers run as. The parent, started by root, "
+        "keeps its rights: it opens sockets and log files, and runs no code of the application.",
+        group="Process", flags=("--user", "-u"), metavar="USER",
+    )  # fmt: skip
+    group: str | None = setting(
+        None, "Group of the workers; the user's own by default.",
+        group="Process", flags=("--group", "-g"), metavar="GROUP",
+    )  # fmt: skip
+    umask: int | None = setting(
+        None, "Permission bits that new files of the workers do not get, in octal; by default "
+        "as it is where the server is started.",
+        group="Process", flags=("--umask", "-m"), metavar="OCTAL",
+    )  # fmt: skip
+
+    # Proxies
+    trusted_proxies: tuple[str, ...] = setting(
+        (), "Proxies of one's own: addresses, networks as 10.0.0.0/8, unix for whoever connects by "
+        "a Unix socket, * for everybody. What they say of the client is believed, see "
+        "proxy_headers and proxy_protocol; the same fields from anybody else are dropped. Without "
+        "this nothing is believed, and nothing dropped.",
+        group="Proxies", metavar="ADDRESS",
+    )  # fmt: skip
+    proxy_headers: tuple[str, ...] = setting(
+        ("x-forwarded-for", "x-forwarded-proto"),
+        "Which fields a trusted proxy sets, and sets always: what it leaves to the client is not "
+        "to stand here. Of x-forwarded-for, -proto, -host, -port, -prefix and forwarded.",
+        group="Proxies", metavar="FIELD",
+    )  # fmt: skip
+    proxy_protocol: bool = setting(
+        False, "Trusted proxies begin each connection with a PROXY protocol header, version 1 or "
+        "2, which says who the client is; without it they are turned away.",
+        group="Proxies",
+    )  # fmt: skip
 
     # Deadlines
     head_timeout: float = setting(
@@ -141,6 +254,13 @@ class Settings:
     queue_timeout: float = setting(
         60.0, "How long a complete request may wait for a free thread before it is answered 503; "
         "0: for ever.",
+        group="Deadlines", minimum=0, unit="seconds",
+    )  # fmt: skip
+    request_timeout: float = setting(
+        0.0, "How long a call of the application may give nothing of its response: the client gets "
+        "504, the log the stack of the thread, and another thread the seat. Inside a response, how "
+        'long it may fall silent. A view sets its own as environ["stein.request_timeout"], 0: '
+        "for ever.",
         group="Deadlines", minimum=0, unit="seconds",
     )  # fmt: skip
     retry_after: int = setting(
@@ -186,6 +306,16 @@ class Settings:
     limit_connections_per_address: int = setting(
         0, "Most connections at once from one client address; further ones are closed. 0: no "
         "limit, as behind a proxy all clients share one.",
+        group="Limits", minimum=0,
+    )  # fmt: skip
+    limit_queue: int = setting(
+        1024, "Most complete requests that wait for a free thread; further ones are answered 503 "
+        "at once. 0: no limit.",
+        group="Limits", minimum=0,
+    )  # fmt: skip
+    limit_lost_threads: int = setting(
+        4, "When so many threads are lost at once, in calls past their request_timeout, the worker "
+        "asks to be replaced; no more than there are threads. 0: never.",
         group="Limits", minimum=0,
     )  # fmt: skip
     limit_connection_requests: int = setting(
@@ -249,6 +379,17 @@ class Settings:
     access_log_file: str = setting(
         "-", "Where the access log goes; - is standard output.", group="Logs", metavar="PATH"
     )
+    error_log_file: str = setting(
+        "-", "Where the error log goes; - is standard error. A file that was moved away is opened "
+        "anew by itself.",
+        group="Logs", metavar="PATH",
+    )  # fmt: skip
+    log_config: str | None = setting(
+        None, "Configuration of Python's logging, for syslog, journald or files of one's own: a "
+        "TOML or JSON file, an INI file, or module:DICT. The loggers are stein.error and "
+        "stein.access.",
+        group="Logs", metavar="PATH",
+    )  # fmt: skip
     log_level: str = setting(
         "info", "How much the error log tells.",
         group="Logs", choices=("debug", "info", "warning", "error", "critical"),
@@ -261,33 +402,85 @@ class Settings:
         group="Health", metavar="PREFIX",
     )  # fmt: skip
 
+    unready_after: float = setting(
+        1.0, "How long requests must have waited for a thread without a break until readyz says "
+        "503; 0: at once.",
+        group="Health", minimum=0, unit="seconds",
+    )  # fmt: skip
+
+    # Metrics
+    metrics_path: str | None = setting(
+        None, "Answer this path, e.g. /metrics, with Prometheus' text format, by the engine "
+        "itself: of all workers, whichever is asked. Whoever reaches the server reads it, unless "
+        "the proxy in front keeps it back.",
+        group="Metrics", metavar="PATH",
+    )  # fmt: skip
+    statsd: str | None = setting(
+        None, "Send metrics to a statsd server, by UDP every 10 s: HOST:PORT, or unix:PATH.",
+        group="Metrics", metavar="ADDRESS",
+    )  # fmt: skip
+    statsd_prefix: str = setting(
+        "stein", "What the names of metrics sent to statsd begin with.", group="Metrics"
+    )
+    statsd_tags: tuple[str, ...] = setting(
+        (), "Tag that each metric sent to statsd carries, as NAME:VALUE; DogStatsD and its kin "
+        "understand them.",
+        group="Metrics", metavar="TAG",
+    )  # fmt: skip
+
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
             check(item, getattr(self, item.name))
+        faults = list(self._contradictions())
+        if len(faults) == 1:
+            raise ConfigurationError(faults[0])
+        if faults:
+            raise Mistakes(faults)
+
+    def _contradictions(self) -> Iterator[str]:
+        """Give what does not go together, and what only its own rule can refuse."""
         if not self.bind:
-            message = "bind=() listens nowhere: give an address, e.g. 127.0.0.1:5000."
-            raise ConfigurationError(message)
-        if self.workers != 1:
-            message = (
-                f"workers={self.workers}: several worker processes come with a later version. "
-                "Use 1 worker and more --threads, or several servers behind a proxy."
-            )
-            raise ConfigurationError(message)
+            yield "bind=() listens nowhere: give an address, e.g. 127.0.0.1:5000."
         if self.client_cert != "none" and self.client_ca is None:
-            message = (
+            yield (
                 f"client_cert={self.client_cert!r} needs authorities to check against: "
                 "give --client-ca PATH."
             )
-            raise ConfigurationError(message)
         if self.certfile is None and (self.keyfile or self.sni):
-            message = "keyfile or sni without a certificate: give --certfile PATH."
-            raise ConfigurationError(message)
+            yield "keyfile or sni without a certificate: give --certfile PATH."
         if self.health_path is not None and not self.health_path.startswith("/"):
-            message = f"health_path={self.health_path!r} must begin with /, e.g. / or /-"
-            raise ConfigurationError(message)
+            yield f"health_path={self.health_path!r} must begin with /, e.g. / or /-"
         if not is_field_value(self.server_header):
-            message = f"server_header={self.server_header!r} holds characters no field may have."
-            raise ConfigurationError(message)
+            yield f"server_header={self.server_header!r} holds characters no field may have."
+        yield from self._faults_of_proxies()
+        yield from self._faults_of_metrics()
+
+    def _faults_of_proxies(self) -> Iterator[str]:
+        for each in self.trusted_proxies:
+            if not is_proxy(each):
+                yield (
+                    f"trusted_proxies={each!r} is no address (10.0.0.1), network (10.0.0.0/8), "
+                    "unix or *."
+                )
+        for each in self.proxy_headers:
+            if each.lower() not in PROXY_HEADERS:
+                yield f"proxy_headers={each!r} is not one of: {', '.join(PROXY_HEADERS)}."
+        if self.proxy_protocol and not self.trusted_proxies:
+            yield "proxy_protocol without proxies to believe: give --trusted-proxies ADDRESS."
+
+    def _faults_of_metrics(self) -> Iterator[str]:
+        if self.metrics_path is not None and not self.metrics_path.startswith("/"):
+            yield f"metrics_path={self.metrics_path!r} must begin with /, e.g. /metrics"
+        if self.statsd is not None and not is_statsd_address(self.statsd):
+            yield (
+                f"statsd={self.statsd!r} is no address: HOST:PORT, e.g. 127.0.0.1:8125, or "
+                "unix:PATH"
+            )
+        if not is_statsd_word(self.statsd_prefix) or ":" in self.statsd_prefix:
+            yield f"statsd_prefix={self.statsd_prefix!r} holds a character that no name may have."
+        for each in self.statsd_tags:
+            if not is_statsd_word(each):
+                yield f"statsd_tags={each!r} holds a character that no tag may have."
 
     @property
     def limits(self) -> Limits:
@@ -304,6 +497,32 @@ class Settings:
 def is_field_value(text: str) -> bool:
     """Whether ``text`` could stand in a header field (RFC 9110 5.5)."""
     return text.isascii() and (text == "" or text.isprintable())
+
+
+def is_statsd_address(text: str) -> bool:
+    """Whether metrics can be sent to ``text``."""
+    if text.startswith("unix:"):
+        return len(text) > len("unix:")
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isascii() and port.isdigit() and 0 < int(port) < 65536
+
+
+def is_statsd_word(text: str) -> bool:
+    """Whether ``text`` may be a part of a line for statsd."""
+    return text.isprintable() and not set(text) & set(" ,|#@")
+
+
+def is_proxy(text: str) -> bool:
+    """Whether ``text`` says who may be a proxy."""
+    import ipaddress  # noqa: PLC0415 - few need it
+
+    if text in {"*", "unix"}:
+        return True
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def check(item: dataclasses.Field[Any], value: object) -> None:

@@ -167,6 +167,13 @@ class TLSSocket:
         """As :meth:`socket.socket.send`."""
         return self._call(self._tls.send, data)  # type: ignore[no-any-return]
 
+    def send_in_the_clear(self, data: bytes) -> None:
+        """Send without encryption what fits, to a peer that has not spoken TLS."""
+        try:
+            socket.socket.send(self._tls, data)
+        except OSError:
+            return  # gone, or it takes nothing: nobody will miss the explanation
+
     def pending(self) -> bool:
         """Whether decrypted bytes wait inside, of which no poller knows."""
         return self._tls.pending() > 0

@@ -22,7 +22,12 @@ SHOWN_ADDRESSES: Final = 4
 
 
 def banner(
-    settings: Settings, addresses: Sequence[str], application: str, *, colour: bool = False
+    settings: Settings,
+    addresses: Sequence[str],
+    application: str,
+    *,
+    colour: bool = False,
+    supervised: bool = False,
 ) -> str:
     """Return the lines that are printed at the start.
 
@@ -30,6 +35,7 @@ def banner(
     :param addresses: what it listens on, as it told after binding.
     :param application: how the application was named on the command line.
     :param colour: whether version and addresses stand out, with ANSI sequences.
+    :param supervised: whether worker processes serve, and this one only sees to them.
     :returns: six lines, each with its line break.
     """
     strong, plain = (BOLD, PLAIN) if colour else ("", "")
@@ -40,18 +46,25 @@ def banner(
     return (
         f"{strong}stein {stein.__version__}{plain}, {python}, pid {os.getpid()}\n"
         f"  listens on   {strong}{shown}{plain}\n"
-        f"  runs         {model(settings)}\n"
+        f"  runs         {model(settings, supervised=supervised)}\n"
         f"  application  {application}\n"
         f"  limits       {limits(settings)}\n"
         f"  logs         {logs(settings)}; Ctrl-C stops\n"
     )
 
 
-def model(settings: Settings) -> str:
+def model(settings: Settings, *, supervised: bool = False) -> str:
     """Return how requests are run, in words."""
-    if settings.threads == 1:
-        return "1 thread: a request that blocks makes all others wait; --threads N runs N at once"
     count = settings.threads
+    if supervised:
+        workers = settings.workers
+        each = " each" if workers > 1 else ""
+        return (
+            f"{workers} worker{'s' * (workers != 1)} of {count} thread{'s' * (count != 1)}: up to "
+            f"{count} requests at once{each}"
+        )
+    if count == 1:
+        return "1 thread: a request that blocks makes all others wait; --threads N runs N at once"
     return f"{count} threads: up to {count} requests at once, short ones run inline"
 
 
@@ -68,10 +81,11 @@ def limits(settings: Settings) -> str:
 def logs(settings: Settings) -> str:
     """Return where requests and errors are logged."""
     name = access_format(settings)
+    errors = "stderr" if settings.error_log_file == "-" else settings.error_log_file
     if name == "off":
-        return "no access log, errors to stderr"
+        return f"no access log, errors to {errors}"
     place = "stdout" if settings.access_log_file == "-" else settings.access_log_file
-    return f"access ({name}) to {place}, errors to stderr"
+    return f"access ({name}) to {place}, errors to {errors}"
 
 
 def size(count: int) -> str:

@@ -1,4 +1,4 @@
-"""The command ``stein``: ``serve``, and the commands of the framework and of the application.
+"""The command ``stein``: ``serve`` and its kin, the framework's commands, the application's.
 
 Exit codes: 0 after a stop that was asked for; 1 if the application cannot be loaded, if a command
 of it failed, or if the single thread did not come back from a request in time to stop; 2 for a
@@ -11,6 +11,7 @@ the other.
 
 from __future__ import annotations
 
+import importlib
 import signal
 import sys
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -23,7 +24,7 @@ from stein.serving.version import version_option
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["cli", "complain", "main"]
+__all__ = ["LATE", "cli", "complain", "late_command", "main", "run"]
 
 
 def main(prog_name: str | None = None, args: Sequence[str] | None = None) -> NoReturn:
@@ -34,8 +35,13 @@ def main(prog_name: str | None = None, args: Sequence[str] | None = None) -> NoR
     :raises SystemExit: always.
     """
     words = list(sys.argv[1:] if args is None else args) or ["--help"]
+    run(program_for(words), words, prog_name)
+
+
+def run(program: click.Command, words: list[str], prog_name: str | None = None) -> NoReturn:
+    """Run a command with these arguments and leave with its exit code."""
     try:
-        code = program_for(words).main(args=words, prog_name=prog_name, standalone_mode=False)
+        code = program.main(args=words, prog_name=prog_name, standalone_mode=False)
     except ApplicationNotFound as error:
         # Only a program that failed needs it.
         from stein.server.apploader import user_traceback  # noqa: PLC0415
@@ -60,7 +66,7 @@ def main(prog_name: str | None = None, args: Sequence[str] | None = None) -> NoR
 
 def program_for(words: Sequence[str]) -> click.Group:
     """Return the group that knows the command; ``serve`` must not wait for the framework."""
-    if words[0] == "serve":
+    if words[0] in LATE:
         return cli
     from stein.serving.program import program  # noqa: PLC0415 - see above
 
@@ -76,7 +82,7 @@ def explained(error: click.ClickException, words: Sequence[str]) -> int:
         return 1
     command = getattr(getattr(error, "ctx", None), "command_path", None)
     if command is None:
-        command = "stein serve" if words[0] == "serve" else "stein"
+        command = f"stein {words[0]}" if words[0] in LATE else "stein"
     text = error.format_message()
     if isinstance(error, click.UsageError):
         text = f"{text} ({command} --help shows what there is)"
@@ -98,24 +104,42 @@ def tell_failure(error: Exception) -> bool:
 
 
 def complain(error: object) -> None:
-    """Write an error as one line."""
-    click.echo(f"stein: error: {' '.join(str(error).split())}", err=True)
+    """Write an error as one line, or each of several mistakes as one."""
+    for each in getattr(error, "mistakes", (error,)):
+        click.echo(f"stein: error: {' '.join(str(each).split())}", err=True)
+
+
+#: The commands about servers: the module and the name there; imported when one is asked for.
+LATE: Final[dict[str, tuple[str, str]]] = {
+    "serve": ("stein.serving.serve", "serve_command"),
+    "reload": ("stein.serving.operate", "reload_command"),
+    "scale": ("stein.serving.operate", "scale_command"),
+    "stop": ("stein.serving.operate", "stop_command"),
+    "status": ("stein.serving.watching", "status_command"),
+    "top": ("stein.serving.watching", "top_command"),
+    "upgrade": ("stein.serving.operate", "upgrade_command"),
+}
+
+
+def late_command(name: str) -> click.Command | None:
+    """Return a command about servers; ``None`` if there is none of this name."""
+    if name not in LATE:
+        return None
+    module, attribute = LATE[name]
+    command: click.Command = getattr(importlib.import_module(module), attribute)
+    return command
 
 
 class Serving(click.Group):
-    """The group with ``serve`` alone; what it imports is imported when the command is asked for."""
+    """The group with the commands about servers alone: they need no framework."""
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Return ``serve``."""
-        if name != "serve":
-            return super().get_command(ctx, name)
-        from stein.serving.serve import serve_command  # noqa: PLC0415 - see above
-
-        return serve_command
+        """Return one of them."""
+        return late_command(name) or super().get_command(ctx, name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the one name."""
-        return ["serve", *super().list_commands(ctx)]
+        """Return their names."""
+        return [*LATE, *super().list_commands(ctx)]
 
 
 cli: Final = Serving(

@@ -1,29 +1,34 @@
-"""From the command line and the environment to one :class:`~stein.server.settings.Settings`.
+"""From command line, environment and file to one :class:`~stein.server.settings.Settings`.
 
-A flag goes before ``STEIN_<FIELD>``, that before the default.  Each value keeps where it came
-from, and a message about it begins with that: ``STEIN_THREADS=abc: must be a whole number``.
+A flag goes before ``STEIN_<FIELD>``, that before the configuration file, that before the default.
+Each value keeps where it came from, and a message about it begins with that:
+``STEIN_THREADS=abc: must be a whole number``.  All that is wrong is told at once.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import re
 import types
 import typing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from stein.errors import ConfigurationError
+from stein.errors import ConfigurationError, Mistakes
 from stein.server.settings import Settings, check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = [
+    "DEFAULT_HOST",
+    "DEFAULT_PORT",
     "PREFIX",
     "Given",
     "Loaded",
+    "address_from",
     "environment_name",
     "flags_of",
     "is_switch",
@@ -33,6 +38,9 @@ __all__ = [
 ]
 
 PREFIX: Final = "STEIN_"
+
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = "5000"
 
 ON: Final = frozenset({"on", "true", "yes", "1"})
 OFF: Final = frozenset({"off", "false", "no", "0"})
@@ -52,14 +60,18 @@ Field = dataclasses.Field[Any]
 class Given:
     """What somebody wrote for one setting.
 
-    ``source`` is the flag or the variable it was written to, ``texts`` the values: one, unless
-    the setting may be given several times.
+    ``source`` is where: a flag, a variable, or a file and its line; ``texts`` the values: one,
+    unless the setting may be given several times; ``wording`` how it was written, if that was
+    otherwise than behind a flag or in a variable.
     """
 
     source: str
     texts: tuple[str, ...]
+    wording: str = ""
 
     def __str__(self) -> str:
+        if self.wording:
+            return f"{self.source}: {self.wording}"
         sign = " " if self.source.startswith("-") else "="
         return f"{self.source}{sign}{','.join(self.texts)}"
 
@@ -72,35 +84,69 @@ class Loaded:
     sources: Mapping[str, str]
 
 
-def load_settings(flags: Mapping[str, Given], environ: Mapping[str, str]) -> Loaded:
+def load_settings(
+    flags: Mapping[str, Given],
+    environ: Mapping[str, str],
+    file: Mapping[str, Given] | None = None,
+    defaults: Mapping[str, Given] | None = None,
+    mistakes: Sequence[str] = (),
+) -> Loaded:
     """Make the settings.
 
     :param flags: what the command line gave, by field name.
     :param environ: the environment; of it only ``STEIN_<FIELD>`` is read.
+    :param file: what a configuration file gave.
+    :param defaults: what holds where nobody has said anything, instead of the fields' defaults.
+    :param mistakes: what was found to be wrong already.
     :returns: the settings and their sources.
-    :raises ConfigurationError: for a value that cannot be read or cannot work; the message
-        begins with the flag or the variable it came from.
+    :raises ConfigurationError: for values that cannot be read or cannot work, all of them; each
+        line of the message begins with where the value came from.
     """
     values: dict[str, Any] = {}
     given: dict[str, Given] = {}
+    found = list(mistakes)
     for item in dataclasses.fields(Settings):
-        wish = flags.get(item.name) or from_environment(item, environ)
+        wish = (
+            flags.get(item.name)
+            or from_environment(item, environ)
+            or (file or {}).get(item.name)
+            or (defaults or {}).get(item.name)
+        )
         if wish is not None:
             given[item.name] = wish
-            values[item.name] = read_value(item, wish)
+            try:
+                values[item.name] = read_value(item, wish)
+            except ConfigurationError as error:
+                found.append(str(error))
     try:
         settings = Settings(**values)
     except ConfigurationError as error:
-        # One setting does not go with another: the fields are named, and here their sources.
-        words = set(re.findall(r"\w+", str(error).partition(":")[0]))
-        sources = [f"{name} is from {given[name].source}" for name in given if name in words]
-        end = f" ({', '.join(sources)})" if sources else ""
-        raise ConfigurationError(f"{error}{end}") from error
+        found += explained(error, given, values)
+        settings = Settings()
+    if found:
+        raise ConfigurationError(found[0]) if len(found) == 1 else Mistakes(found)
     sources_of = {
         item.name: given[item.name].source if item.name in given else "default"
         for item in dataclasses.fields(Settings)
     }
     return Loaded(settings, sources_of)
+
+
+def explained(
+    error: ConfigurationError, given: Mapping[str, Given], values: Mapping[str, Any]
+) -> list[str]:
+    """Return how settings do not go with each other, with the sources of the fields named.
+
+    What depends on a value that could not be read is left out: it was complained about already.
+    """
+    texts = []
+    for fault in getattr(error, "mistakes", (str(error),)):
+        words = set(re.findall(r"\w+", fault.partition(":")[0]))
+        named = [name for name in given if name in words]
+        if all(name in values for name in named):
+            sources = [f"{name} is from {given[name].source}" for name in named]
+            texts.append(f"{fault} ({', '.join(sources)})" if sources else fault)
+    return texts
 
 
 def from_environment(item: Field, environ: Mapping[str, str]) -> Given | None:
@@ -141,7 +187,9 @@ def read_value(item: Field, given: Given) -> Any:
 
 def shown(item: Field, given: Given) -> str:
     """Return source and value for a message, but no secret."""
-    return given.source if "password" in item.name else str(given)
+    if "password" not in item.name:
+        return str(given)
+    return f"{given.source}: {item.name}" if given.wording else given.source
 
 
 # -- how a field is written ---------------------------------------------------------------------
@@ -149,7 +197,7 @@ def shown(item: Field, given: Given) -> str:
 
 def kind_of(item: Field) -> type:
     """Return the plain type of a field: bool, int, float, str or tuple, without its None."""
-    hint = typing.get_type_hints(Settings)[item.name]
+    hint = hints()[item.name]
     if isinstance(hint, types.UnionType):
         hint = next(part for part in typing.get_args(hint) if part is not type(None))
     return typing.cast("type", typing.get_origin(hint) or hint)
@@ -157,7 +205,13 @@ def kind_of(item: Field) -> type:
 
 def is_optional(item: Field) -> bool:
     """Whether a field may be None."""
-    return type(None) in typing.get_args(typing.get_type_hints(Settings)[item.name])
+    return type(None) in typing.get_args(hints()[item.name])
+
+
+@functools.cache
+def hints() -> dict[str, Any]:
+    """Return the types of the fields, by name."""
+    return typing.get_type_hints(Settings)
 
 
 def is_switch(item: Field) -> bool:
@@ -240,6 +294,7 @@ def suspicious_names(environ: Mapping[str, str]) -> dict[str, str]:
     No more than a hint: Kubernetes sets ``STEIN_PORT`` and others for a service called stein.
     """
     known = [environment_name(item) for item in dataclasses.fields(Settings)]
+    known += [PREFIX + name for name in ("APP", "APP_DIR", "CHDIR", "CONFIG")]
     hints = {}
     for name in environ:
         if name.startswith(PREFIX) and name not in known:
@@ -247,3 +302,19 @@ def suspicious_names(environ: Mapping[str, str]) -> dict[str, str]:
             if near:
                 hints[name] = near[0]
     return hints
+
+
+def address_from(host: str | None, port: str | None) -> Given | None:
+    """Return the address that ``--host`` and ``--port`` give, or None if neither was given."""
+    if host is None and port is None:
+        return None
+    if port is not None and not (port.isascii() and port.isdigit() and int(port) <= 0xFFFF):
+        message = f"--port {port}: must be a number from 0 to 65535"
+        raise ConfigurationError(message)
+    name = DEFAULT_HOST if host is None else host
+    if ":" in name and not name.startswith("["):
+        name = f"[{name}]"
+    source = " and ".join(
+        flag for flag, value in (("--host", host), ("--port", port)) if value is not None
+    )
+    return Given(source, (f"{name}:{port or DEFAULT_PORT}",))

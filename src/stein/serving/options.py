@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import inspect
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from stein.errors import Mistakes
 from stein.server.settings import GROUPS, Settings
 from stein.serving.load import Given, environment_name, flags_of, is_switch, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["SettingsCommand", "given_flags", "metavar_of", "spell_out", "written"]
+__all__ = [
+    "FOREIGN",
+    "UNKNOWN",
+    "SettingsCommand",
+    "given_flags",
+    "metavar_of",
+    "sift",
+    "spell_out",
+    "written",
+]
+
+#: Where the context of a command keeps gunicorn's flags, and complaints about those of nobody.
+FOREIGN: Final = "stein.foreign"
+UNKNOWN: Final = "stein.unknown"
 
 Field = dataclasses.Field[Any]
 
@@ -45,8 +60,23 @@ class SettingsCommand(click.Command):
         )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the command line after switches were spelled out."""
-        return super().parse_args(ctx, spell_out(args))
+        """Parse the command line, after gunicorn's flags and those of nobody were taken out."""
+        rest, ctx.meta[FOREIGN], ctx.meta[UNKNOWN] = sift(spell_out(args), self.flags_of_mine())
+        try:
+            return super().parse_args(ctx, rest)
+        except click.UsageError as error:
+            if not ctx.meta[UNKNOWN]:
+                raise
+            raise Mistakes([*ctx.meta[UNKNOWN], error.format_message()]) from None
+
+    def flags_of_mine(self) -> dict[str, bool]:
+        """Return all flags, each with whether a value belongs to it."""
+        return {
+            flag: not param.is_flag
+            for param in self.params
+            if isinstance(param, click.Option)
+            for flag in param.opts
+        } | {"--help": False}
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options under one heading per group."""
@@ -62,6 +92,59 @@ class SettingsCommand(click.Command):
             if rows:
                 with formatter.section(name):
                     formatter.write_dl(rows)
+
+
+def sift(
+    args: Sequence[str], flags: Mapping[str, bool]
+) -> tuple[list[str], list[tuple[str, str | None]], list[str]]:
+    """Take out of a command line what is gunicorn's and what is nobody's.
+
+    :param flags: ours, each with whether a value belongs to it.
+    :returns: the rest; gunicorn's flags with their values; complaints about the others.
+    """
+    ours: list[str] = []
+    foreign: list[tuple[str, str | None]] = []
+    unknown: list[str] = []
+    rest = list(args)
+    while rest:
+        word = rest.pop(0)
+        flag, equals, value = word.partition("=") if word[:2] == "--" else (word[:2], "", word[2:])
+        if word in {"--", "-"} or word[:1] != "-":
+            ours += [word, *rest] if word == "--" else [word]
+            rest = [] if word == "--" else rest
+            continue
+        takes = takes_value(flag)
+        if flag in flags and not is_gunicorns(flag, value if equals or value else rest[:1]):
+            ours.append(word)
+            if flags[flag] and not equals and not value and rest:
+                ours.append(rest.pop(0))
+        elif takes is None:
+            near = difflib.get_close_matches(flag, flags, n=1)
+            hint = f"did you mean {near[0]}?" if near else "stein serve --help shows all"
+            unknown.append(f"{flag}: there is no such flag; {hint}")
+            if not equals and rest and rest[0][:1] != "-" and ":" not in rest[0]:
+                rest.pop(0)
+        elif not takes:
+            foreign.append((flag, None))
+        elif equals or value:
+            foreign.append((flag, value))
+        else:
+            foreign.append((flag, rest.pop(0) if rest else None))
+    return ours, foreign, unknown
+
+
+def takes_value(flag: str) -> bool | None:
+    """Whether a flag of gunicorn's takes a value; ``None``: it has no such flag."""
+    from stein.serving.gunicorntable import FLAGS  # noqa: PLC0415 - most command lines have none
+
+    return FLAGS[flag].takes_value if flag in FLAGS else None
+
+
+def is_gunicorns(flag: str, value: str | Sequence[str]) -> bool:
+    """Whether gunicorn's meaning of a flag that both have is meant."""
+    text = value if isinstance(value, str) else next(iter(value), "")
+    # gunicorn's -p is its pid file.
+    return flag == "-p" and bool(text) and not text.isdigit() and "/" in text
 
 
 def make_option(item: Field) -> click.Option:

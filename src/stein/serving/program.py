@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from stein.serving.command import LATE, late_command
 from stein.serving.version import version_option
 from stein.web.cli.discovery import NoAppException
 from stein.web.cli.groups import FlaskGroup
@@ -32,15 +33,11 @@ class Program(FlaskGroup):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Return a command; ``serve`` brings the server along, so it is imported when asked for."""
-        if name == "serve":
-            from stein.serving.serve import serve_command  # noqa: PLC0415 - see above
-
-            return serve_command
-        return super().get_command(ctx, name)
+        return late_command(name) or super().get_command(ctx, name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, in order."""
-        names = sorted({"serve", *super().list_commands(ctx)})
+        names = sorted({*LATE, *super().list_commands(ctx)})
         reason = reason_in(ctx)
         if reason is not None:
             self.tell(f"Commands of an application are not listed. {reason.format_message()}\n")
@@ -75,7 +72,7 @@ class Program(FlaskGroup):
 
     def names(self) -> list[str]:
         """Return the names that are known without an application."""
-        return ["serve", *self.commands, *self.plugins()]
+        return [*LATE, *self.commands, *self.plugins()]
 
 
 def reason_in(ctx: click.Context) -> NoAppException | None:

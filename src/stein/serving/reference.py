@@ -27,12 +27,20 @@ HEAD: Final = """\
 <!-- Made by `python -m stein.serving.reference docs/settings.md`; do not edit. -->
 
 Every setting of the server can be given in three ways. A flag goes before an environment
-variable, that before the default:
+variable, that before a line in the [configuration file](deploy.md#the-configuration-file), that
+before the default:
 
 ```console
 $ stein serve shop:app --threads 8
 $ STEIN_THREADS=8 stein serve shop:app
 ```
+
+```toml
+# stein.toml
+threads = 8
+```
+
+A program says it in Python:
 
 ```python
 from stein import Server, Settings

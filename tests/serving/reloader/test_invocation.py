@@ -82,7 +82,7 @@ def test_without_an_executable_nothing_can_be_started(monkeypatch: pytest.Monkey
 def test_under_a_debugger_it_is_the_program_that_is_started_again(
     *, called: list[str], monkeypatch: pytest.MonkeyPatch, main: object, words: list[str]
 ) -> None:
-    called += ["/opt/debugpy", "--connect", "127.0.0.1:5678", "app.py", "--x"]
+    called += ["debugpy", "--connect", "127.0.0.1:5678", "app.py", "--x"]
     monkeypatch.setitem(sys.modules, "debugpy", ModuleType("debugpy"))
     monkeypatch.setitem(sys.modules, "__main__", main)
     monkeypatch.setattr(sys, "argv", ["app.py", "--x"])
@@ -92,7 +92,7 @@ def test_under_a_debugger_it_is_the_program_that_is_started_again(
 def test_under_a_debugger_without_a_program_there_is_nothing_to_start(
     called: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    called.append("/opt/debugpy")
+    called.append("debugpy")
     monkeypatch.setitem(sys.modules, "debugpy", ModuleType("debugpy"))
     monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
     with pytest.raises(ConfigurationError, match="Put it into a file"):

@@ -14,8 +14,8 @@ TABLE = r"""
 27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard
 40 27 0:52 / /mnt/c rw,noatime - 9p drvfs rw,dirsync
 41 27 0:53 / /srv/our\040files rw - nfs4 server:/files rw
-42 27 0:54 / /home/me/far rw - fuse.sshfs me@far:/ rw
-43 42 0:55 / /home/me/far/near rw master:3 - tmpfs tmpfs rw
+42 27 0:54 / /media/far rw - fuse.sshfs me@far:/ rw
+43 42 0:55 / /media/far/near rw master:3 - tmpfs tmpfs rw
 no mount
 """
 
@@ -35,8 +35,8 @@ def mounts(tmp_path: Path) -> list[Mount]:
         ("/mnt/c", "/mnt/c", True),
         ("/mnt/cc", "/", False),
         ("/srv/our files/app", "/srv/our files", True),
-        ("/home/me/far/app", "/home/me/far", True),
-        ("/home/me/far/near/app", "/home/me/far/near", False),
+        ("/media/far/app", "/media/far", True),
+        ("/media/far/near/app", "/media/far/near", False),
     ],
 )
 def test_a_path_is_on_the_innermost_mount(

@@ -40,11 +40,14 @@ from stein.http.h1.strict import parse_request_line, show
 if TYPE_CHECKING:
     from stein.http.limits import Limits
 
-__all__ = ["RequestReader", "clear_memories"]
+__all__ = ["TLS_HELLO", "RequestReader", "clear_memories"]
 
 # What can never be part of a head, looked for in pieces that do not complete one: a line feed
 # without its carriage return, the reverse, and control characters (a TLS hello has them).
 _NEVER: Final = re.compile(rb"\n(?<!\r\n)|\r[^\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+#: How a TLS handshake begins (RFC 8446 5.1, 4.1.2): type and major version.
+TLS_HELLO: Final = b"\x16\x03"
 
 _TRAILING_BLANKS: Final = re.compile(rb"([^ \t\r\n])[ \t]+\r\n")
 
@@ -470,4 +473,7 @@ def _check_host(exchange: Exchange) -> None:
 
 
 def _out_of_place(head: bytes | bytearray) -> RequestError:
+    if head[:2] == TLS_HELLO:
+        reason = "the client spoke TLS to a port without it: https:// instead of http://"
+        return RequestError(400, reason)
     return RequestError(400, f"control character out of place: {show(bytes(head[:81]))}")

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 import time
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -40,6 +39,9 @@ def state_of(run: str, page: int, css: int) -> bytes:
 
 def script() -> bytes:
     """Return the script."""
+    # Slow to import, and asked for seldom.
+    from importlib.resources import files  # noqa: PLC0415
+
     return files(__package__ or "").joinpath("live.js").read_bytes()
 
 

@@ -1,0 +1,59 @@
+"""One thread of the crew, as the crew sees it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stein.http.exchange import Exchange
+    from stein.server.call import Call
+    from stein.server.places import ThreadPlace
+
+__all__ = ["Worker"]
+
+
+class Worker:
+    """One thread of the crew.
+
+    :param name: of the thread.
+    """
+
+    __slots__ = (
+        "call",
+        "ended",
+        "has_seat",
+        "inbox",
+        "leads",
+        "lost",
+        "name",
+        "place",
+        "progress",
+        "task",
+        "thread",
+        "wake",
+    )
+
+    place: ThreadPlace  #: on the board; the thread takes it when it begins
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.call: Call | None = None  #: what it is in; read by any thread
+        #: since when its call is lost, 0.0 if it is not; guarded by the crew's lock
+        self.lost = 0.0
+        #: what the housekeeper saw of its call last
+        self.progress: tuple[Call, int, float] | None = None
+        self.has_seat = False
+        #: exchanges that this thread has ended and nobody has observed yet
+        self.ended: list[Exchange] = []
+        self.leads = False  #: still, after a call that ended a turn
+        #: suspended calls of this thread that can go on; guarded by the crew's lock
+        self.inbox: deque[Call] = deque()
+        #: what a parked thread is to do; set by whoever releases ``wake``
+        self.task: Call | None = None
+        # Odd use of a lock: it is held while the thread has nothing to do, and released by
+        # another thread in order to wake it.
+        self.wake = threading.Lock()
+        self.wake.acquire()
+        self.thread: threading.Thread | None = None
