@@ -257,11 +257,12 @@ def test_a_service_manager_hears_of_reloads_and_gets_signs_of_life(
             manager.until("WATCHDOG=1")
         assert not any("RELOADING=1" in message for message in manager.heard)
         (folder / "stein.toml").write_text(
-            f'app = "shop:app"\nbind = "127.0.0.1:{port}"\nworkers = 1\nthreads = 2\n'
+            f'app = "shop:app"\nbind = "127.0.0.1:{port}"\nworkers = 2\nthreads = 2\n'
         )
         process.send_signal(signal.SIGHUP)
         assert "MONOTONIC_USEC=" in manager.until("RELOADING=1")
         manager.until("READY=1")
+        assert len(names_of_children(process.pid)) >= 2
         assert get(port)["REMOTE_ADDR"] == "127.0.0.1"
         process.terminate()
         manager.until("STOPPING=1")
@@ -437,3 +438,61 @@ def test_haproxy_tells_who_the_client_is(folder: Path, manager: Manager, send: s
             assert sock.recv(4096).startswith(b"HTTP/1.1 400 ")
     assert clients_in(folder)[:2] == ["127.0.0.5", "127.0.0.6"]
     assert clients_in(folder)[2:] == ["127.0.0.6"]
+
+
+# -- as the first process of a container -----------------------------------------------------------
+
+ORPHAN = """
+import subprocess, sys
+
+# A process that outlives who started it is left to the first process of the container.
+subprocess.run([sys.executable, "-c", "import os; os.fork() or os.execlp('sleep', 'sleep', '0.2')"])
+"""
+
+
+def can_unshare() -> bool:
+    """Whether this machine lets us have a container of our own."""
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        return False
+    args = [unshare, "-pf", "--mount-proc", "true"]
+    return subprocess.run(args, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not can_unshare(), reason="needs the right to make a pid namespace")
+def test_the_first_process_of_a_container(folder: Path, manager: Manager) -> None:
+    (folder / "orphaning.py").write_text(ORPHAN + APP)
+    port = free_port()
+    args = ["unshare", "-pf", "--mount-proc", "--kill-child", "--"]
+    args += command("serve", "orphaning:app", "-w", "2", "-b", f"127.0.0.1:{port}")
+    variables = environment(NOTIFY_SOCKET=manager.path)
+    errors = (folder / "errors").open("wb")
+    with errors, running(args, folder, env=variables, stderr=errors) as outside:
+        manager.until("MAINPID=1")
+        assert get(port)["REMOTE_ADDR"] == "127.0.0.1"
+        (child,) = children_of(outside.pid)
+        assert set(names_of_children(child)) == {"stein-w0", "stein-w1"}
+        until_reaped(child)
+        os.kill(child, signal.SIGTERM)
+        assert outside.wait(BOUND) == 0
+
+
+def children_of(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")
+    return [int(word) for word in text.split()]
+
+
+def names_of_children(pid: int) -> list[str]:
+    found = []
+    for child in children_of(pid):
+        with contextlib.suppress(OSError):
+            found.append(Path(f"/proc/{child}/comm").read_text("ascii").strip())
+    return [name for name in found if name.startswith("stein-w")]
+
+
+def until_reaped(pid: int) -> None:
+    """Wait until a process has no children but workers."""
+    end = time.monotonic() + BOUND
+    while len(children_of(pid)) != len(names_of_children(pid)):
+        assert time.monotonic() < end, "orphans are left unreaped"
+        time.sleep(0.01)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+import random
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
@@ -113,78 +114,108 @@ def answer_of(snapshot: Snapshot, **changes: Any) -> dict[str, Any]:
 
 
 # -- any ------------------------------------------------------------------------------------
+# Drawn from one number each: of some hundred values a strategy of their own each would take longer
+# to draw than the test takes to run.
 
-counts = st.integers(0, 1 << 40)
-durations = st.floats(0, 1e9)
-words = st.text(max_size=30)
-histograms = st.builds(
-    Histogram,
-    st.lists(counts, min_size=BUCKETS, max_size=BUCKETS).map(tuple),
-    durations,
-)
-counters = st.builds(
-    Counters,
-    st.lists(counts, min_size=6, max_size=6).map(tuple),
-    st.lists(counts, min_size=len(OUTCOMES), max_size=len(OUTCOMES)).map(tuple),
-    counts,
-    counts,
-    histograms,
-    histograms,
-)
-held_requests = st.builds(
-    HeldRequest,
-    words, words, words, words, counts, counts, durations,
-    st.sampled_from(["running", "waiting", "sending"]),
+WORDS: Final = (
+    "", "GET", "/a/b?c=d", "shop:app", "10.0.0.7", "a b", 'a"b', "a\\b", "a\nb", "\x1b[2J",
+    "\x9b31m", "ä", "€", "😀", "\u202e", "x" * 300,
 )  # fmt: skip
-thread_snapshots = st.builds(
-    ThreadSnapshot,
-    counts, words, counts, st.sampled_from(["idle", "busy", "lost"]), st.none() | held_requests,
-)  # fmt: skip
+COUNTS: Final = (0, 0, 1, 2, 7, 1000, 1 << 40)
+MOMENTS: Final = (0.0, 0.001, 1.0, 59.96, 3600.0, NOW, 1e9)
 
 
-def worker_snapshots(index: int) -> st.SearchStrategy[WorkerSnapshot]:
-    return st.builds(
-        WorkerSnapshot,
-        index=st.just(index),
-        pid=st.integers(1, 1 << 22),
-        generation=counts,
-        state=st.sampled_from(WORKER_STATES[1:]),
-        born=durations,
-        ready=durations,
-        beat=durations,
-        seats=counts,
-        busy=counts,
-        waiting=counts,
-        sending=counts,
-        connections=counts,
-        backlog=counts,
-        lost=counts,
-        recycle=st.sampled_from(["", *RESTART_REASONS]),
-        counters=counters,
-        threads=st.lists(thread_snapshots, max_size=4).map(tuple),
-        held=st.lists(held_requests, max_size=3).map(tuple),
-    )
+class Dice:
+    """Any values.
+
+    :param seed: the same one gives the same values.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self.pick = self._random.choice
+
+    def word(self) -> str:
+        return self.pick(WORDS)
+
+    def count(self) -> int:
+        return self.pick(COUNTS)
+
+    def moment(self) -> float:
+        return self.pick(MOMENTS) * self._random.choice((1.0, self._random.random()))
+
+    def counts(self, length: int) -> tuple[int, ...]:
+        return tuple(self.count() for _ in range(length))
+
+    def pid(self) -> int:
+        return self._random.randint(1, 9)
+
+    def histogram(self) -> Histogram:
+        return Histogram(self.counts(BUCKETS), self.moment())
+
+    def counters(self) -> Counters:
+        return Counters(
+            self.counts(6), self.counts(len(OUTCOMES)), self.count(), self.count(),
+            self.histogram(), self.histogram(),
+        )  # fmt: skip
+
+    def held(self) -> HeldRequest:
+        words = (self.word(), self.word(), self.word(), self.word())
+        state = self.pick(("running", "waiting", "sending"))
+        return HeldRequest(*words, self.count(), self.count(), self.moment(), state)
+
+    def thread(self, index: int) -> ThreadSnapshot:
+        state = self.pick(("idle", "busy", "lost"))
+        request = self.pick((None, self.held()))
+        return ThreadSnapshot(index, self.word(), self.count(), state, request)
+
+    def worker(self, index: int) -> WorkerSnapshot:
+        return WorkerSnapshot(
+            index=index,
+            pid=self.pid(),
+            generation=self.count(),
+            state=self.pick(WORKER_STATES[1:]),
+            born=self.moment(),
+            ready=self.moment(),
+            beat=self.moment(),
+            seats=self.count(),
+            busy=self.count(),
+            waiting=self.count(),
+            sending=self.count(),
+            connections=self.count(),
+            backlog=self.count(),
+            lost=self.count(),
+            recycle=self.pick(("", *RESTART_REASONS)),
+            counters=self.counters(),
+            threads=tuple(self.thread(place) for place in range(self.pick((0, 1, 5)))),
+            held=tuple(self.held() for _ in range(self.pick((0, 1, 50)))),
+        )
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            taken=self.moment(),
+            wall=self.moment(),
+            parent=self.pid(),
+            born=self.moment(),
+            capacity=self.count(),
+            workers=tuple(self.worker(3 * place) for place in range(self.pick((0, 1, 2, 9)))),
+            departed=self.counters(),
+            restarts={reason: self.count() for reason in RESTART_REASONS},
+        )
+
+    def report(self) -> Report:
+        return Report(
+            self.snapshot(),
+            self.word(),
+            self.word(),
+            self.count(),
+            self.count(),
+            {place: self.word() for place in range(self.pick((0, 4)))},
+            {pid: self.count() for pid in range(self.pick((1, 6)))},
+            {pid: self.moment() for pid in range(self.pick((1, 6)))},
+        )
 
 
-snapshots = st.builds(
-    Snapshot,
-    taken=durations,
-    wall=durations,
-    parent=st.integers(1, 1 << 22),
-    born=durations,
-    capacity=counts,
-    workers=st.tuples(worker_snapshots(0), worker_snapshots(3)) | st.just(()),
-    departed=counters,
-    restarts=st.fixed_dictionaries(dict.fromkeys(RESTART_REASONS, counts)),
-)
-reports = st.builds(
-    Report,
-    snapshots,
-    words,
-    words,
-    counts,
-    counts,
-    st.dictionaries(st.integers(0, 3), words, max_size=2),
-    st.dictionaries(st.integers(1, 1 << 22), counts, max_size=3),
-    st.dictionaries(st.integers(1, 1 << 22), durations, max_size=3),
-)
+seeds: Final = st.integers(0, 1 << 32).map(Dice)
+snapshots: Final = seeds.map(Dice.snapshot)
+reports: Final = seeds.map(Dice.report)

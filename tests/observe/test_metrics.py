@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
-from stein.observe.metrics import CONTENT_TYPE, exposition, oldest
+from stein.observe.metrics import CONTENT_TYPE, exposition, families, oldest
 from stein.server import engine
 from stein.snapshot import OUTCOMES, RESTART_REASONS, Snapshot
 from tests.observe.promtext import read
@@ -31,7 +32,6 @@ TWO = make_snapshot(
 )
 
 
-@settings(max_examples=60)
 @given(snapshots)
 def test_any_server_gives_a_page_that_holds_to_the_format(snapshot: Snapshot) -> None:
     families = read(exposition(snapshot, lambda pid: pid, "1.0"))
@@ -100,6 +100,12 @@ def test_moments_are_those_of_the_wall_clock() -> None:
     assert families["stein_start_time_seconds"].value() == 1_700_000_000 - 200
     assert families["stein_worker_start_time_seconds"].value(worker="2") == 1_700_000_000 - 100
     assert families["stein_info"].value(version="1.2") == 1
+
+
+def test_the_docs_name_every_metric_and_no_other() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "observe.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(stein_\w+)` \| (\w+) \|", page, re.MULTILINE)
+    assert dict(rows) == {family.name: family.kind for family in families(TWO)}
 
 
 def test_the_engine_sends_the_media_type_of_the_format() -> None:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from stein.observe.report import (
     Change,
@@ -30,7 +30,6 @@ from tests.observe.snapshots import (
 )
 
 
-@settings(max_examples=50)
 @given(snapshots)
 def test_a_snapshot_comes_out_of_json_as_it_went_in(snapshot: Snapshot) -> None:
     assert snapshot_from(json.loads(json.dumps(dataclasses.asdict(snapshot)))) == snapshot

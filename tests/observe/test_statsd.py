@@ -8,7 +8,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stein.observe.statsd import LARGEST, Statsd, datagrams, lines_between
@@ -52,7 +52,6 @@ def address_of(server: socket.socket) -> str:
     return f"127.0.0.1:{server.getsockname()[1]}"
 
 
-@settings(max_examples=50)
 @given(snapshots, snapshots)
 def test_any_two_looks_give_lines_that_statsd_can_read(before: Snapshot, after: Snapshot) -> None:
     for line in lines_between(before, after, lambda pid: pid):

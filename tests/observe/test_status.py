@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stein.observe.report import Change, Report
@@ -39,7 +39,6 @@ STUCK = make_worker(
 IDLE = make_worker(1)
 
 
-@settings(max_examples=60)
 @given(reports, st.integers(1, 200))
 def test_any_report_can_be_shown_in_any_width(report: Report, width: int) -> None:
     text = as_text(report, width)

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stein.errors import SteinError
@@ -45,7 +45,6 @@ def drawn(report: Report, view: View | None = None, width: int = 100, height: in
 # -- frames ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
 @given(
     st.none() | reports,
     reports,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stein.server.places import ThreadPlace
-    from stein.snapshot import HeldRequest
+    from stein.snapshot import HeldRequest, WorkerSnapshot
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -268,6 +268,37 @@ def test_what_a_worker_counted_outlives_it(board: Board) -> None:
     board.worker(0).begin(3, seats=1)
     assert board.read_worker(0).threads == ()
     assert board.read().total.outcome("ok") == 2 * 6
+
+
+def test_a_worker_that_leaves_during_a_look_is_counted_once(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = board.worker(0)
+    place.begin(1, seats=1)
+    place.publish(numbers(), (1.0, 1.0), 1)
+    look_at = Board.read_worker
+    waiting = [0]
+
+    def interrupted(self: Board, index: int) -> WorkerSnapshot:
+        found = look_at(self, index)
+        if index in waiting:
+            waiting.remove(index)
+            self.retire(index)
+        return found
+
+    monkeypatch.setattr(Board, "read_worker", interrupted)
+    assert board.read().total.outcome("ok") == 6
+    assert board.read().workers == ()
+
+
+def test_a_parent_that_was_killed_in_the_middle_of_it_leaves_a_board_to_be_read(
+    board: Board,
+) -> None:
+    struct.pack_into("@q", board._memory, layout.RETIRING, 7)
+    board.worker(0).begin(4711, seats=1)
+    assert board.read().workers[0].pid == 4711
+    board.retire(0)
+    assert board.read().workers == ()
 
 
 def test_a_reason_that_has_no_name_is_counted_as_other(board: Board) -> None:

@@ -327,6 +327,7 @@ def test_with_one_thread_another_one_watches(
             assert client.ask().body == b"quick"
             assert client.ask("/stuck").status == 504
             assert client.is_closed()
+        until(lambda: reasons)
         assert reasons == ["lost_threads: 1 of 1 threads are lost in calls past their time-out"]
         assert "stein-1 is lost, 1 of 1" in errors.records[0].getMessage()
         views.go.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,28 +98,24 @@ def test_the_example_of_a_configuration_file_is_right(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def between(text: str, begin: str, end: str) -> str:
+    return text.partition(begin)[2].partition(end)[0]
+
+
 @pytest.mark.parametrize(
     ("name", "words_of"),
     [
-        ("stein.service", lambda text: text.partition("ExecStart=")[2].partition("\n")[0].split()[1:]),
-        (
-            "Containerfile",
-            lambda text: [
-                word.strip('",') for word in text.partition("CMD [")[2].partition("]")[0].split()
-                if word != "\\"
-            ],
-        ),
+        ("stein.service", lambda text: between(text, "ExecStart=", "\n").split()[1:]),
+        ("Containerfile", lambda text: re.findall(r'"([^"]+)"', between(text, "\nCMD [", "]"))),
     ],
-)  # fmt: skip
+)
 def test_the_commands_in_the_examples_have_flags_that_there_are(
     name: str, words_of: Callable[[str], list[str]]
 ) -> None:
     from stein.serving.options import sift
     from stein.serving.serve import serve_command
 
-    text = (DEPLOY / name).read_text().rpartition("HEALTHCHECK")[2]
-    text = text if name == "stein.service" else text.partition("\n")[2]
-    words = words_of(text)
+    words = words_of((DEPLOY / name).read_text())
     assert "serve" in words
     _, foreign, unknown = sift(
         words[words.index("serve") + 1 :],

@@ -11,6 +11,7 @@ import sys
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -20,6 +21,7 @@ import stein
 from stein.errors import BindError
 from stein.server.settings import GROUPS, Settings
 from stein.serving import command, serve
+from stein.serving import supervise as module_of_supervise
 from stein.serving.load import flags_of
 
 if TYPE_CHECKING:
@@ -39,9 +41,12 @@ class FakeServer:
     on_serve: ClassVar[Callable[[FakeServer], object]] = staticmethod(lambda _server: None)
     fault: ClassVar[Exception | None] = None
 
-    def __init__(self, app: Any, settings: Settings, *, observer: Any = None) -> None:
+    def __init__(
+        self, app: Any, settings: Settings, *, observer: Any = None, metrics: Any = None
+    ) -> None:
         self.app, self.settings, self.observer = app, settings, observer
         self.addresses = ["http://127.0.0.1:5000"]
+        self.board = SimpleNamespace(read=lambda: None)
         self.events: list[object] = []
         FakeServer.made.append(self)
 
@@ -369,7 +374,7 @@ def test_a_folder_and_variables_come_before_the_application(
     (folder / "inside").mkdir()
     monkeypatch.delenv("OF_COMMAND", raising=False)
     args = ("--chdir", "inside", "--app-dir", "..", "-e", "OF_COMMAND=1")
-    assert settings_of(fake, *args)
+    settings_of(fake, *args)
     assert Path.cwd() == folder / "inside"
     assert os.environ.pop("OF_COMMAND") == "1"
 
@@ -389,7 +394,7 @@ def test_what_only_a_parent_can_see_to_starts_one(
         rereads.append(reread)
         return 7
 
-    monkeypatch.setattr("stein.serving.supervise.supervise", supervise)
+    monkeypatch.setattr(module_of_supervise, "supervise", supervise)
     assert code_of("serve", "shop_of_command:app", *args) == 7
     (folder / "stein.toml").write_text("threads = 5\nbacklog = 9\n")
     plan = rereads[0]()

@@ -184,10 +184,14 @@ class Board:
         """
         last = self.read_worker(index)
         with self._departing:
+            # A reader in between would count the worker twice, or not at all.
+            turn = self._retiring() | 1
+            struct.pack_into("@q", self._memory, layout.RETIRING, turn)
             total = self._read_counters(layout.DEPARTED) + last.counters
             _write_counters(self._memory, layout.DEPARTED, total)
             begin = layout.HEADER_SIZE + index * self._step
             self._memory[begin : begin + self._step] = bytes(self._step)
+            struct.pack_into("@q", self._memory, layout.RETIRING, turn + 1)
         if reason:
             self.count_restart(reason)
         return last
@@ -207,6 +211,19 @@ class Board:
 
     def read(self) -> Snapshot:
         """All that is on the board, now."""
+        turn, snapshot = self._retiring(), self._look()
+        for _ in range(_LOOKS):
+            again = self._retiring()
+            if turn == again and not turn % 2:
+                break
+            turn, snapshot = again, self._look()
+        return snapshot
+
+    def _retiring(self) -> int:
+        (turn,) = struct.unpack_from("@q", self._memory, layout.RETIRING)
+        return int(turn)
+
+    def _look(self) -> Snapshot:
         workers = (self.read_worker(index) for index in range(self.workers))
         restarts = struct.unpack_from(f"@{len(RESTART_REASONS)}q", self._memory, layout.RESTARTS)
         return Snapshot(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import stat
 from contextvars import Context
+from io import BytesIO
 from threading import current_thread, main_thread
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -196,7 +196,7 @@ class Call:
             if kind is list or kind is tuple:
                 # PERF: nearly all responses are one piece in a list: no iterator, no close().
                 self._send_whole(result[0] if len(result) == 1 else b"".join(result))  # type: ignore[index,arg-type]
-                if self._body.__class__ is not io.BytesIO:
+                if self._body.__class__ is not BytesIO:
                     self._body.close()
                 return
             self._iterable = result
@@ -396,7 +396,7 @@ class Call:
                 close()
         except BaseException:
             logger.exception("%s: close() of the response failed", self.where)
-        if self._body.__class__ is not io.BytesIO:
+        if self._body.__class__ is not BytesIO:
             self._body.close()
 
     def _fail(self, error: BaseException) -> None:

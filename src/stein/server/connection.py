@@ -33,46 +33,32 @@ Threads.
 
 from __future__ import annotations
 
-import io
 import socket
-from typing import IO, TYPE_CHECKING, Any, Final
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, Final
 
 from stein.clock import monotonic
 from stein.errors import RequestError
-from stein.http.exchange import Exchange, RequestLine
-from stein.http.h1.reader import TLS_HELLO, RequestReader
-from stein.http.h1.strict import parse_request_line
-from stein.http.h1.writer import continue_head, make_head
-from stein.http.status import status_text
+from stein.http.h1.writer import continue_head
+from stein.server.answering import AnsweringChannel
 from stein.server.body import BodyCollector, open_stream
 from stein.server.call import Call
-from stein.server.channel import Channel
+from stein.server.closing import BODY, CALL, DRAIN, HANDSHAKE, HEAD, LINGER
 from stein.server.deadlines import NEVER
 from stein.server.poller import HANGUP, READ, WRITE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from stein.server.engine import Engine
+    from stein.http.exchange import Exchange
 
 __all__ = ["Connection"]
-
-HEAD: Final = 0
-HANDSHAKE: Final = 1
-BODY: Final = 2
-CALL: Final = 3
-DRAIN: Final = 4
-LINGER: Final = 5
-CLOSED: Final = 6
 
 _RECEIVE: Final = 16384
 _RECEIVE_BODY: Final = 262144
 _MOMENT: Final = 0.1  # seconds in which a busy client sends its next request
 _GONE: Final = 0x008 | 0x010  # EPOLLERR, EPOLLHUP: both directions are dead
-_NO_LINE: Final = RequestLine("", "", "", "", "")
 
 
-class Connection(Channel):
+class Connection(AnsweringChannel):
     """One client's connection.
 
     :param engine: the engine that it belongs to.
@@ -81,65 +67,7 @@ class Connection(Channel):
     :param template: what is the same in the environ of all its requests.
     """
 
-    __slots__ = (
-        # for its whole life
-        "engine",
-        "fd",
-        "id",
-        "log_texts",
-        "peer",
-        "sock",
-        "_reader",
-        "_recv",
-        "_send",
-        # as the poller and the deadlines see it
-        "deadline",
-        "entry",
-        "timer",
-        "_interest",
-        # state
-        "gone",
-        "masked",
-        "must_close",
-        "number",
-        "state",
-        "_interest",
-        # of the exchange under way
-        "_began",
-        "_body",
-        "_body_began",
-        "_call",
-        "_lingered",
-    )
-
-    def __init__(
-        self, engine: Engine, sock: Any, number: int, peer: str, template: dict[str, Any]
-    ) -> None:
-        super().__init__(engine, sock)
-        self.id = number
-        self.peer = peer
-        #: what the access log makes of id and peer
-        self.log_texts: tuple[Any, ...] | None = None  # what its last log line began with
-        template["stein.disconnected"] = self.is_disconnected
-        self._reader = RequestReader(engine.limits, template)
-        self._interest = READ
-        self.masked = False
-        self.must_close = engine.settings.keep_alive <= 0
-        self.number = 0  #: of the request under way, from 1
-        self.state = HANDSHAKE if self.is_tls else HEAD
-        self._began = 0.0
-        self._body: BodyCollector | None = None
-        self._body_began = 0.0
-        self._call: Call | None = None
-        self._lingered = 0
-
-    @property
-    def in_call(self) -> bool:
-        """Whether a call waits for a thread or is with the application."""
-        return self.state == CALL
-
-    def __repr__(self) -> str:
-        return f"<Connection {self.id} {self.peer} state={self.state} request={self.number}>"
+    __slots__ = ()
 
     # -- leader: events -----------------------------------------------------------------------
 
@@ -195,7 +123,7 @@ class Connection(Channel):
             return None
         self.state = CALL
         self.deadline = NEVER
-        return Call(self, exchange, io.BytesIO())
+        return Call(self, exchange, BytesIO())
 
     def _expect_more_head(self) -> None:
         """A request head has begun: from now on it has a deadline."""
@@ -273,21 +201,6 @@ class Connection(Channel):
         self._set_deadline(self.engine.now + self.engine.settings.head_timeout)
         self.engine.again.append(self)
 
-    def _refuse_plain_http(self) -> None:
-        """The client speaks HTTP to a port that speaks TLS: tell it so in its own words."""
-        exchange = self._exchange_of_failure()
-        exchange.line = _NO_LINE._replace(target="(HTTP)")
-        exchange.outcome = "bad_request"
-        exchange.error = "the client spoke HTTP to a port of TLS: http:// instead of https://"
-        body = b"400 Bad Request: this port speaks HTTPS; use https://\n"
-        fields = [("Content-Type", "text/plain")]
-        status = status_text(400)
-        data = make_head(status, fields, exchange, len(body), self.engine.tail, self.engine.now)[0]
-        self.sock.send_in_the_clear(data + body)
-        exchange.sent_bytes = len(body)
-        self._finish(exchange)
-        self._begin_close()
-
     def _end_of_input(self) -> None:
         """The client has shut its sending side, or has gone."""
         if self._reader.begun:
@@ -323,17 +236,6 @@ class Connection(Channel):
             if self.state != CALL:  # it came back in between; whoever sees both last unmasks
                 self._unmask()
 
-    def _want(self, events: int) -> None:
-        """Let the poller watch for other events."""
-        if events != self._interest and self._interest >= 0:
-            self._interest = events
-            self.engine.poller.modify(self.fd, events)
-
-    def _unmask(self) -> None:
-        self.masked = False
-        self._interest = READ
-        self.engine.poller.modify(self.fd, READ)
-
     # -- leader: request bodies ---------------------------------------------------------------
 
     def _begin_body(self, exchange: Exchange) -> Call | None:
@@ -344,7 +246,7 @@ class Connection(Channel):
         data, self._reader.rest = self._reader.rest, b""
         if data and 0 < exchange.length <= len(data) and exchange.length <= engine.body_buffer:
             # PERF: a small body that came with its head needs no collecting (bench: post-1k).
-            return self._call_with(exchange, io.BytesIO(self._reader.feed_body(data)))
+            return self._call_with(exchange, BytesIO(self._reader.feed_body(data)))
         self.state = BODY
         self._body = BodyCollector(engine.body_buffer)
         self._body_began = engine.now
@@ -428,15 +330,6 @@ class Connection(Channel):
                 return content
         return b""
 
-    def cut_off(self, *, abrupt: bool) -> None:
-        """End the connection in the middle of a response, so that the client sees it.
-
-        :param abrupt: the end of the connection would pass for the end of the body: reset it.
-        """
-        self.must_close = True
-        if abrupt:
-            self.reset()
-
     # -- either: the call is over -------------------------------------------------------------
 
     def after_call(self, call: Call, leading: bool) -> None:  # noqa: FBT001, PLR0912 - see PERF
@@ -485,52 +378,7 @@ class Connection(Channel):
         else:
             self._become_idle(exchange.left, leading=leading)
 
-    def _become_idle(self, now: float, *, leading: bool) -> None:
-        """Wait for the next request."""
-        engine = self.engine
-        self._outbox = None
-        self._began = 0.0
-        self.deadline = deadline = now + engine.keep_alive
-        if deadline < self.timer:
-            if leading:
-                engine.deadlines.watch(self)
-            else:
-                engine.post(self._watch_deadline)
-        has_more = self._has_more()
-        self.state = HEAD  # from here on the leader may touch the connection
-        if self.masked:
-            self._unmask()
-        if has_more:
-            engine.again.append(self)
-            if not leading:
-                engine.wake()
-
-    def _has_more(self) -> bool:
-        """Whether bytes were received that the poller does not know of."""
-        return bool(self._reader.rest) or self.is_tls
-
-    def _finish(self, exchange: Exchange) -> None:
-        """The exchange has ended: let it be observed."""
-        exchange.sent = monotonic()
-        if self.gone:
-            self._name_the_end(exchange)
-        self._observe(exchange)
-
-    def _name_the_end(self, exchange: Exchange) -> None:
-        """Nobody is there any more; a stop that cuts a call off looks the same as a client."""
-        if exchange.outcome in {"ok", "client_gone"}:
-            exchange.outcome = "stopped" if self.engine.stopped else "client_gone"
-
-    def _observe(self, exchange: Exchange) -> None:
-        self.engine.tally.count(exchange)
-        if self.engine.observer is not None:
-            self.engine.observe([exchange])
-
-    # -- leader: draining and closing ---------------------------------------------------------
-
-    def _watch_deadline(self) -> None:
-        if self.state != CLOSED:
-            self.engine.deadlines.watch(self)
+    # -- leader: draining ---------------------------------------------------------------------
 
     def _watch_outbox(self) -> None:
         """The outbox of a running call has something: flush it when the client takes it."""
@@ -587,216 +435,12 @@ class Connection(Channel):
             self._want(0)
         self.engine.crew.resume(call)
 
-    def _refuse(self, error: RequestError) -> None:
-        """Answer a request that will not reach the application, and close."""
-        exchange = self._exchange_of_failure()
-        exchange.error = error.reason
-        if exchange.outcome == "ok":
-            exchange.outcome = "limit" if error.limit else "bad_request"
-        if error.limit:
-            exchange.error += f" (setting: {error.limit})"
-        self._drop_body()
-        self._answer(exchange, status_text(error.status), "close")
-
-    def refuse_call(self, call: Call, status: int, outcome: str, reason: str) -> None:
-        """Answer a call that was taken back from the queue, and close."""
-        call.exchange.never_entered()
-        call.exchange.outcome = outcome
-        call.exchange.error = reason
-        call.discard()
-        retry = [("Retry-After", str(self.engine.settings.retry_after))] if status == 503 else []
-        self._answer(call.exchange, status_text(status), "close", retry)
-
-    def _answer(
-        self,
-        exchange: Exchange,
-        status: str,
-        connection: str = "",
-        headers: list[tuple[str, str]] | None = None,
-        content: Sequence[str] = ("text/plain", ""),
-    ) -> None:
-        """Send an answer of the engine's own.
-
-        :param content: media type and text of its body; without a text the status stands there.
-        """
-        engine = self.engine
-        if connection == "close" or self.must_close or engine.draining:
-            exchange.persistent = False
-        kind, text = content
-        body = (text or f"{status}\n").encode()
-        fields = [("Content-Type", kind), *(headers or ())]
-        data, _, _, bodiless = make_head(
-            status, fields, exchange, len(body), engine.tail, engine.now
-        )
-        self._call = None
-        try:
-            self.write(data, b"" if bodiless else body)
-            exchange.sent_bytes = 0 if bodiless else len(body)
-        except OSError:
-            self.gone = True
-        self._finish(exchange)
-        if self._outbox and not self.gone:
-            self.state = DRAIN
-            self._set_deadline(engine.now + engine.settings.write_timeout)
-            self._want(WRITE)
-            exchange.persistent = False
-        elif exchange.persistent and not self.gone:
-            self._become_idle(engine.now, leading=True)
-        else:
-            self._begin_close()
-
-    def _exchange_of_failure(self) -> Exchange:
-        """The exchange under way, or one made up for a request that never became one."""
-        exchange = self._reader.exchange
-        if exchange is None or self.state != BODY:
-            text = self._reader.seen.lstrip(b"\r\n").partition(b"\r\n")[0]
-            try:
-                line = parse_request_line(text)
-            except RequestError:
-                shown = b"(TLS)" if text[:2] == TLS_HELLO else text[:200]
-                line = _NO_LINE._replace(target=shown.decode("latin-1"))
-            exchange = Exchange(line, {})
-            self.number += 1
-            exchange.connection = self
-            exchange.number = self.number
-            exchange.began = self._began or self.engine.now
-            exchange.read = 0.0
-        exchange.never_entered()
-        exchange.persistent = False
-        return exchange
-
-    def _begin_close(self) -> None:
-        """No more exchange on this connection: say so, and let the client finish."""
-        if self.gone or self._interest < 0:
-            self.close()
-            return
-        settings = self.engine.settings
-        self.state = LINGER
-        self._outbox = None
-        try:
-            self.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.close()
-            return
-        self._set_deadline(self.engine.now + settings.linger_timeout)
-        self.masked = False
-        self._want(READ)
-        self._discard()
-
-    def _discard(self) -> None:
-        """Read and drop in state LINGER, so that the last answer is not lost to a reset."""
-        try:
-            data = self._recv(_RECEIVE)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        self._lingered += len(data)
-        if not data or self._lingered > self.engine.settings.linger_bytes:
-            self.close()
-
-    def close(self) -> None:
-        """Close at once."""
-        if self.state == CLOSED:
-            return
-        self._part()
-        self._drop_body()
-        self._outbox = None
-        self._reader.close()
-        self.sock.close()
-        self.engine.forget(self)
-
-    def _part(self) -> None:
-        """Nothing that happens on the socket is of interest any more."""
-        self.state = CLOSED
-        self.closed = True
-        self.deadline = NEVER
-        self.engine.deadlines.forget(self)
-        if self._interest >= 0:
-            self._interest = -1
-            self.engine.poller.unregister(self.fd)
-
-    # -- leader, or the one who watches a single thread: giving a call up ------------------------
-
-    def abandon(self, call: Call, reason: str, now: float, *, was_gone: bool) -> str:
-        """Part from a call that does not end; answer its client, if it has no answer yet.
-
-        The call can send no more (``gone``).  The socket stays open until the thread is back: it
-        may be using it at this moment, and the number of a closed one could be another client's by
-        then.
-
-        :param was_gone: the client had gone before.
-        :return: what became of the client, for the log.
-        """
-        exchange, engine = call.exchange, self.engine
-        exchange.outcome, exchange.error = "request_timeout", reason
-        if engine.settings.threads > 1:
-            self._part()
-        if was_gone:
-            done = "its client has gone"
-        elif call.begun or self._outbox or (self.is_tls and not exchange.complete):
-            done = "its response has begun, cut off"
-            self._end_in_the_middle(call)
-        else:
-            done = "answered 504"
-            self._answer_without(exchange, now)
-        exchange.left = exchange.sent = now
-        self._observe(exchange)
-        if engine.settings.threads > 1:
-            engine.forget(self)
-        return done
-
-    def _answer_without(self, exchange: Exchange, now: float) -> None:
-        """Answer for a call that does not."""
-        exchange.persistent = False
-        status = status_text(504)
-        body = f"{status}\n".encode()
-        fields = [("Content-Type", "text/plain")]
-        data, _, _, bodiless = make_head(status, fields, exchange, len(body), self.engine.tail, now)
-        exchange.sent_bytes = 0 if bodiless else len(body)
-        try:
-            self._send(data if bodiless else data + body)
-            self.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            exchange.sent_bytes = 0  # the client has gone, or takes nothing
-
-    def _end_in_the_middle(self, call: Call) -> None:
-        """Let the client see that its response is not complete."""
-        if call.ends_with_connection:
-            # An orderly end would pass for that of the body: a reset is all that tells, and it
-            # goes out when the socket is closed.
-            self.reset()
-            return
-        try:
-            self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # gone already
-
-    def after_abandoned_call(self, call: Call, *, leading: bool) -> None:
-        """The call has ended after all; nobody else has the socket now."""
-        if call.suspended:  # between its last piece and the moment when it was given up
-            call.resume()
-        if self.closed:
-            self._drop_body()
-            self._outbox = None
-            self._reader.close()
-            self.sock.close()
-        elif leading:
-            self.close()
-        else:
-            self.engine.post(self.close)
-
     # -- leader: deadlines --------------------------------------------------------------------
 
     def wait_in_queue(self, moment: float) -> None:
         """The call waits for a thread, but no longer than until ``moment``."""
         if self.state == CALL:
             self._set_deadline(moment)
-
-    def _set_deadline(self, moment: float) -> None:
-        self.deadline = moment
-        if moment < self.timer:
-            self.engine.deadlines.watch(self)
 
     def on_deadline(self, _now: float) -> None:
         """A deadline has passed: which one, the state tells."""
@@ -813,19 +457,6 @@ class Connection(Channel):
             self._begin_close()
         else:
             self.close()
-
-    def _drop_body(self) -> None:
-        """The body that was being collected will not be needed."""
-        body, self._body = self._body, None
-        if body is not None:
-            body.close()
-
-    def _time_out(self, outcome: str, reason: str) -> None:
-        exchange = self._exchange_of_failure()
-        exchange.outcome = outcome
-        exchange.error = reason
-        self._drop_body()
-        self._answer(exchange, status_text(408), "close")
 
     def _on_deadline_in_call(self) -> None:
         """The call waits for a thread too long, or its client takes nothing of the response."""
@@ -881,14 +512,3 @@ class Connection(Channel):
         else:
             self._observe_cut()
             self.close()
-
-    def _observe_cut(self) -> None:
-        """The server stops in the middle of an exchange that is not in a call."""
-        if self.state == BODY or (self.state == HEAD and self._reader.begun):
-            exchange = self._exchange_of_failure()
-        elif self.state == DRAIN and self._call is not None:
-            exchange = self._call.exchange
-        else:
-            return
-        exchange.outcome = "stopped"
-        self._finish(exchange)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from stein.http.exchange import Exchange
+    from stein.server.closing import ClosingChannel
     from stein.server.neighbours import Neighbours
     from stein.server.places import ThreadPlace, WorkerPlace
     from stein.server.settings import Settings
@@ -111,10 +112,10 @@ class Engine:
         self.idle_grace = 0.0
         self.connections: dict[int, Connection] = {}
         #: connections with bytes that no poller knows of; any thread may append
-        self.again: deque[Connection] = deque()
+        self.again: deque[ClosingChannel] = deque()
         self.sources: dict[int, Any] = {self.waker.fd: self.waker}
         self._posted: deque[Callable[[], object]] = deque()
-        self._sending: dict[Connection, ThreadPlace] = {}
+        self._sending: dict[ClosingChannel, ThreadPlace] = {}
         self._on_recycle = on_recycle
         self._per_address: dict[str, int] = {}
         self.greetings = Greetings(self) if settings.proxy_protocol else None
@@ -230,7 +231,7 @@ class Engine:
         self.poller.register(connection.fd, READ)
         self.deadlines.watch(connection)
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: ClosingChannel) -> None:
         """A connection was closed."""
         full = len(self.connections) >= self.settings.limit_connections
         del self.connections[connection.fd], self.sources[connection.fd]
@@ -255,14 +256,14 @@ class Engine:
         if isinstance(source, Connection):
             source.close()
 
-    def begin_sending(self, connection: Connection, exchange: Exchange) -> None:
+    def begin_sending(self, connection: ClosingChannel, exchange: Exchange) -> None:
         """Show that a response waits for its client."""
         if connection not in self._sending:
             shown = self._sending[connection] = self.place.extra("sending")  # noqa: S610 - no SQL
             shown.enter(exchange, self.now)
             self.place.set_sending(len(self._sending))
 
-    def end_sending(self, connection: Connection) -> None:
+    def end_sending(self, connection: ClosingChannel) -> None:
         """The client has the response, or will never have it."""
         shown = self._sending.pop(connection, None)
         if shown is not None:

@@ -17,6 +17,7 @@ THREAD_SIZE: Final = 512
 # The header: magic, size, workers, threads of each, requests of each, parent, born; then the
 # restarts by reason; then, in the second half, the counters of those that are no more.
 HEADER: Final = struct.Struct("@qqqqqqd")
+RETIRING: Final = 56  # odd while a worker's counters move to those of the ones that are no more
 RESTARTS: Final = 64
 DEPARTED: Final = 2048
 

@@ -42,8 +42,8 @@ class Worker:
         self.call: Call | None = None  #: what it is in; read by any thread
         #: since when its call is lost, 0.0 if it is not; guarded by the crew's lock
         self.lost = 0.0
-        #: what the housekeeper saw of its call last
-        self.progress: tuple[Call, int, float] | None = None
+        #: what was seen of its call last: when it began, what it had given, since when that is so
+        self.progress: tuple[float, int, float] | None = None
         self.has_seat = False
         #: exchanges that this thread has ended and nobody has observed yet
         self.ended: list[Exchange] = []

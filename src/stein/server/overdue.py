@@ -107,13 +107,13 @@ class Overdue:
         exchange = call.exchange
         given = exchange.sent_bytes + call.begun
         last = worker.progress
-        if last is None or last[0] is not call:
+        if last is None or last[0] != exchange.entered:
             since = now if given else exchange.entered
         elif last[1] != given or call.connection.unsent_any:
             since = now
         else:
             return last[2]
-        worker.progress = (call, given, since)
+        worker.progress = (exchange.entered, given, since)
         return since
 
     def _give_up(self, worker: Worker, call: Call, timeout: float, now: float) -> None:

@@ -2,7 +2,7 @@
 
 A parent that was started by root keeps its rights, which it needs for ports below 1024 and for log
 files; it runs no code of the application.  Each worker gives its own up before it imports anything
-of the user's.  Names are looked up in the parent, so that a worker needs no user database.
+of the user's.  The parent looks the names up, too, so that a mistake is told before any is started.
 """
 
 from __future__ import annotations
@@ -44,38 +44,9 @@ def identity_of(settings: Settings) -> Identity | None:
     if os.name != "posix":
         message = "user and group: this system has none; leave them out"
         raise ConfigurationError(message)
-    import pwd  # noqa: PLC0415 - there is none on Windows
-
-    gid = None if settings.group is None else group_number(settings.group)
-    if settings.user is None:
-        uid, name, home = os.getuid(), None, None
-        group = os.getgid()
-    elif settings.user.isascii() and settings.user.isdigit():
-        uid, name, home, group = int(settings.user), None, None, os.getgid()
-        try:
-            entry = pwd.getpwuid(uid)
-        except KeyError:
-            if gid is None and os.getuid() == 0:
-                message = (
-                    f"user={settings.user!r} is in no user database, so that its group is not "
-                    "known: give --group NUMBER."
-                )
-                raise ConfigurationError(message) from None
-        else:
-            name, home, group = entry.pw_name, entry.pw_dir, entry.pw_gid
-    else:
-        try:
-            entry = pwd.getpwnam(settings.user)
-        except KeyError:
-            known = [each.pw_name for each in pwd.getpwall()]
-            message = (
-                f"user={settings.user!r}: there is no such user here{near(settings.user, known)}"
-            )
-            raise ConfigurationError(message) from None
-        uid, name, home, group = entry.pw_uid, entry.pw_name, entry.pw_dir, entry.pw_gid
-    gid = group if gid is None else gid
+    uid, own, name, home = user_entry(settings)
+    gid = own if settings.group is None else group_number(settings.group)
     groups = tuple(sorted({gid, *os.getgrouplist(name, gid)})) if name else (gid,)
-    found = Identity(uid, gid, groups, name, home)
     if os.geteuid() != 0 and (uid != os.geteuid() or gid not in {os.getegid(), *os.getgroups()}):
         message = (
             f"user={settings.user!r}, group={settings.group!r}: only root may become another; "
@@ -83,7 +54,35 @@ def identity_of(settings: Settings) -> Identity | None:
             "in a unit file, and leave both out."
         )
         raise ConfigurationError(message)
-    return found
+    return Identity(uid, gid, groups, name, home)
+
+
+def user_entry(settings: Settings) -> tuple[int, int, str | None, str | None]:
+    """Return number, group, name and home of the user; the last two only if they are known.
+
+    :raises ConfigurationError: there is no such user, or its group is not known.
+    """
+    import pwd  # noqa: PLC0415 - there is none on Windows
+
+    text = settings.user
+    if text is None:
+        return os.getuid(), os.getgid(), None, None
+    number = int(text) if text.isascii() and text.isdigit() else None
+    try:
+        entry = pwd.getpwnam(text) if number is None else pwd.getpwuid(number)
+    except KeyError:
+        if number is None:
+            known = [each.pw_name for each in pwd.getpwall()]
+            message = f"user={text!r}: there is no such user here{near(text, known)}"
+            raise ConfigurationError(message) from None
+        if settings.group is None and number != os.geteuid():
+            message = (
+                f"user={text!r} is in no user database, so that its group is not known: give "
+                "--group NUMBER."
+            )
+            raise ConfigurationError(message) from None
+        return number, os.getgid(), None, None
+    return entry.pw_uid, entry.pw_gid, entry.pw_name, entry.pw_dir
 
 
 def group_number(text: str) -> int:

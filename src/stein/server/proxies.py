@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ipaddress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from stein.http.forwarded import Chain, read_chain
+from stein.http.forwarded import read_chain
 from stein.http.hosts import split_host
 
 if TYPE_CHECKING:
@@ -30,9 +30,27 @@ FIELDS: Final = {
     "Prefix": "HTTP_X_FORWARDED_PREFIX",
     "Forwarded": "HTTP_FORWARDED",
 }
+_KEYS: Final = tuple(FIELDS.values())
+_NOTHING: Final = (None,) * len(_KEYS)
 #: What a connection by a Unix socket is from.
 UNIX: Final = "unix:"
 _LONGEST_REMEMBERED: Final = 256  # characters of all fields together
+
+
+class Belief(NamedTuple):
+    """What is to be done with an environ.
+
+    ``dropped`` goes out of it first, then ``changes`` go in; ``port`` goes into its Host.
+    """
+
+    changes: dict[str, str]
+    dropped: tuple[str, ...]
+    client: str | None = None
+    port: int | None = None
+
+
+_NO_BELIEF: Final = Belief({}, ())
+_DISBELIEF: Final = Belief({}, _KEYS)
 
 
 class SeenFrom:
@@ -72,7 +90,7 @@ class Proxies:
         # PERF: the same few addresses ask all the time; to look one up, or to read the fields
         # anew, takes several microseconds.
         self._in_networks = lru_cache(maxsize=4096)(self._look_up)
-        self._remembered = lru_cache(maxsize=512)(self._read)
+        self._remembered = lru_cache(maxsize=2048)(self._read)
 
     @classmethod
     def of(cls, settings: Settings) -> Proxies | None:
@@ -100,51 +118,51 @@ class Proxies:
 
     def apply(self, connection: Connection, exchange: Exchange) -> None:
         """Set a request's environ to what may be believed.  The leader."""
-        variables = exchange.variables
-        fields = [variables.pop(key, None) for key in FIELDS.values()]
-        peer = connection.peer
+        variables, peer = exchange.variables, connection.peer
+        fields = tuple(map(variables.get, _KEYS))
         # Behind a PROXY header the peer is the client, whom * does not mean.
-        if not (self._in_networks(peer) if self._greeted else self.trusts(peer)):
-            return
-        short = sum(len(each) for each in fields if each) <= _LONGEST_REMEMBERED
-        chain = (self._remembered if short else self._read)(*fields)
-        for (name, key), value in zip(FIELDS.items(), fields, strict=True):
-            if name in chain.kept:
-                variables[key] = chain.kept[name]
-            elif value is not None and name not in self._believed:
-                variables[key] = value  # the application's affair
-        put(variables, chain)
-        client = chain.origin.address
-        if client is not None:
-            exchange.connection = SeenFrom(connection, client)
-        connection.engine.place.note_peer(connection.id, client or peer)
-
-    def _read(self, *fields: str | None) -> Chain:
-        known = dict(zip(FIELDS, fields, strict=True))
-        return read_chain(known.get, self._believed, self._in_networks)
-
-
-def put(variables: dict[str, Any], chain: Chain) -> None:
-    """Write what is believed over what the server saw."""
-    origin = chain.origin
-    if origin.address is not None:
-        variables["REMOTE_ADDR"] = origin.address
-        variables.pop("REMOTE_PORT", None)  # the proxy's
-    if origin.scheme is not None:
-        variables["wsgi.url_scheme"] = origin.scheme
-        if origin.scheme in {"https", "wss"}:
-            variables["HTTPS"] = "on"
+        trusted = self._in_networks(peer) if self._greeted else self.trusts(peer)
+        if fields == _NOTHING:
+            belief = _NO_BELIEF
+        elif trusted:
+            short = sum(map(len, filter(None, fields))) <= _LONGEST_REMEMBERED
+            belief = (self._remembered if short else self._read)(*fields)
         else:
-            variables.pop("HTTPS", None)
-    if origin.host is not None:
-        variables["HTTP_HOST"] = variables["SERVER_NAME"] = origin.host
-        name, port = split_host(origin.host) or (origin.host, None)
-        if port is not None:
-            variables["SERVER_NAME"], variables["SERVER_PORT"] = name, str(port)
-    if origin.port is not None:
-        parts = split_host(variables.get("HTTP_HOST", ""))
-        if parts is not None:
-            variables["HTTP_HOST"] = f"{parts[0]}:{origin.port}"
-        variables["SERVER_PORT"] = str(origin.port)
-    if origin.prefix is not None:
-        variables["SCRIPT_NAME"] = origin.prefix
+            belief = _DISBELIEF
+        for key in belief.dropped:
+            variables.pop(key, None)
+        variables.update(belief.changes)
+        if belief.port is not None:
+            parts = split_host(variables.get("HTTP_HOST", ""))
+            if parts is not None:
+                variables["HTTP_HOST"] = f"{parts[0]}:{belief.port}"
+        if trusted:
+            if belief.client is not None:
+                exchange.connection = SeenFrom(connection, belief.client)
+            connection.engine.place.note_peer(connection.id, belief.client or peer)
+
+    def _read(self, *fields: str | None) -> Belief:
+        """What follows from the fields of a trusted proxy."""
+        known = dict(zip(FIELDS, fields, strict=True))
+        origin, kept = read_chain(known.get, self._believed, self._in_networks)
+        changes = {FIELDS[name]: value for name, value in kept.items()}
+        dropped = {FIELDS[name] for name in self._believed if name not in kept}
+        if origin.address is not None:
+            changes["REMOTE_ADDR"] = origin.address
+            dropped.add("REMOTE_PORT")  # the proxy's
+        if origin.scheme is not None:
+            changes["wsgi.url_scheme"] = origin.scheme
+            dropped.add("HTTPS")
+            if origin.scheme in {"https", "wss"}:
+                changes["HTTPS"] = "on"
+        if origin.host is not None:
+            name, port = split_host(origin.host) or (origin.host, None)
+            changes["HTTP_HOST"] = origin.host
+            changes["SERVER_NAME"] = name
+            if port is not None:
+                changes["SERVER_PORT"] = str(port)
+        if origin.port is not None:
+            changes["SERVER_PORT"] = str(origin.port)
+        if origin.prefix is not None:
+            changes["SCRIPT_NAME"] = origin.prefix
+        return Belief(changes, tuple(dropped), origin.address, origin.port)

@@ -367,7 +367,7 @@ class Supervisor:
 
     def reload(self, answer: Callable[[Outcome], object] = lambda _: None) -> None:
         """Replace the workers by such with the program as it is now."""
-        plan = self.plan
+        plan = before = self.plan
         if self._hooks.reread is not None:
             try:
                 plan = self._hooks.reread()
@@ -380,6 +380,8 @@ class Supervisor:
         self._plans[self.fleet.next_generation()] = plan
         if self.fleet.wanted == 0:  # it was paused
             self.fleet.scale(plan.settings.workers)
+        elif plan.settings.workers != before.settings.workers:  # not what somebody scaled to
+            self.scale(plan.settings.workers)
         self.fleet.reload(lambda outcome: self._on_reloaded(outcome, answer), monotonic())
 
     def _on_reloaded(self, outcome: Outcome, answer: Callable[[Outcome], object]) -> None:

@@ -272,7 +272,7 @@ def number_text(item: dataclasses.Field[Any], value: object, *, octal: bool) -> 
         return f"{value:f}".rstrip("0").rstrip(".")
     if not isinstance(value, int):
         message = "must be a text, a number, true or false"
-        raise ValueError(message)
+        raise ValueError(message)  # noqa: TRY004 - the caller tells the operator, whatever it is
     if item.metadata["metavar"] != "OCTAL":
         return str(value)
     if not octal:

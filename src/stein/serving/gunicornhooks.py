@@ -61,16 +61,12 @@ def stand_ins(info: ServerInfo | WorkerInfo) -> tuple[SimpleNamespace, SimpleNam
         group=settings.group,
     )
     place = getattr(info, "place", None)
-    if place is None:
-        parent = info.pid
-    else:  # in the worker itself, or in the parent when it has ended
-        parent = os.getppid() if info.pid == os.getpid() else os.getpid()
+    in_worker = place is not None and info.pid == os.getpid()
+    parent = info.pid if place is None else os.getppid() if in_worker else os.getpid()
     addresses = list(getattr(info, "addresses", settings.bind))
     server = SimpleNamespace(
         log=log, cfg=cfg, pid=parent, address=addresses, proc_name="stein", WORKERS={}
     )
     age = 0 if place is None else place + 1
-    worker = SimpleNamespace(
-        log=log, cfg=cfg, pid=info.pid, age=age, ppid=parent, alive=True, nr=0
-    )
+    worker = SimpleNamespace(log=log, cfg=cfg, pid=info.pid, age=age, ppid=parent, alive=True, nr=0)
     return server, worker

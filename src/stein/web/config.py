@@ -9,6 +9,8 @@ import os
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, overload
 
+from stein.web.environment import files_read
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -200,6 +202,7 @@ class Config(dict[str, Any]):
         absent: frozenset[int],
     ) -> Any:
         """Give what ``load`` makes of a file, or None if there is none and that is allowed."""
+        files_read.add(os.path.abspath(path))  # noqa: PTH100 - as above
         try:
             with open(path, mode) as file:  # noqa: PTH123 - as above; in the platform's encoding
                 try:

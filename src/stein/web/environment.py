@@ -11,6 +11,7 @@ from typing import Final
 
 __all__ = [
     "PREFIXES",
+    "files_read",
     "get_debug_flag",
     "get_load_dotenv",
     "is_run_by_command",
@@ -18,6 +19,7 @@ __all__ = [
     "look_up",
     "note_command",
     "set_debug",
+    "variables_of_files",
 ]
 
 #: In the order in which they are asked.
@@ -25,6 +27,13 @@ PREFIXES: Final = ("STEIN", "FLASK")
 
 #: Tells ``app.run()`` that a command has imported the program.
 RUN_FROM_CLI: Final = "FLASK_RUN_FROM_CLI"
+
+#: Where settings were read from, as absolute paths; a reloader watches these files.
+files_read: Final[set[str]] = set()
+
+#: Variables that such a file has set, each with its value: a process that is started anew reads
+#: them from the file again, and is not to inherit what stood there before.
+variables_of_files: Final[dict[str, str]] = {}
 
 #: How people write "no" where yes or no is wanted.
 NO: Final = frozenset({"0", "false", "no"})

@@ -58,7 +58,7 @@ class Program:
         self.process = subprocess.Popen(
             [sys.executable, *(command or ("app.py",))],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONUNBUFFERED": "1", **(env or {})},
+            env={**plain_environment(), **(env or {})},
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
@@ -173,6 +173,13 @@ class Program:
             self.close()
         if error is not None:
             print(self.output)  # noqa: T201 - shown with the failure
+
+
+def plain_environment() -> dict[str, str]:
+    """The variables of this process, without those that would tell the program something."""
+    ours = ("FLASK_", "STEIN_", "WERKZEUG_")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**plain, "PYTHONPATH": str(SOURCE), "PYTHONUNBUFFERED": "1"}
 
 
 def eventually(fact: Callable[[], bool]) -> None:

@@ -144,7 +144,7 @@ def test_an_exception_is_told_and_not_printed(start: Any, tmp_path: Path) -> Non
     assert error == ""
     watch, failure = told
     assert str(tmp_path / "app.py") in watch["files"]
-    assert watch["roots"] == [str(tmp_path), str(SOURCE)]
+    assert {str(tmp_path), str(SOURCE)} <= set(watch["roots"])
     assert failure["headline"] == "OSError: no disk"
     assert failure["place"] == [str(tmp_path / "app.py"), 2]
     assert failure["printed"] is False

@@ -34,6 +34,7 @@ class Process:
 
     def __init__(self, *_arguments: object) -> None:
         self.done: list[Any] = []
+        self.born = 0
         self.ready_since: float | None = None
         self.failure: Failure | None = None
         self.printed = False
@@ -332,7 +333,11 @@ def test_while_stopping_nothing_is_started(scene: Scene) -> None:
 
 def test_what_was_good_and_what_was_tried_last_are_both_watched(scene: Scene) -> None:
     wanted: list[Inventory] = []
-    scene.parent.watcher.want = wanted.append  # type: ignore[assignment, method-assign]
+
+    def want(inventory: Inventory, since: int | None = None) -> None:
+        wanted.append(inventory)
+
+    scene.parent.watcher.want = want  # type: ignore[method-assign]
     scene.parent.start()
     good = Inventory(frozenset(["/srv/good"]))
     scene.tell(scene.starting, "watch", **good.as_message())

@@ -125,6 +125,34 @@ def test_the_command_waits_if_the_program_is_broken_from_the_start(tmp_path: Pat
         program.wait_for_answer(200, "1")
 
 
+def test_settings_files_are_watched_and_read_anew(tmp_path: Path) -> None:
+    pytest.importorskip("dotenv")
+    (tmp_path / ".env").write_text("FIRST=a\n")
+    (tmp_path / "settings.json").write_text('{"SECOND": "b"}')
+    (tmp_path / "app.py").write_text(
+        "import json, os\n"
+        "from stein import Stein\n"
+        "app = Stein(__name__)\n"
+        "app.config.from_file('settings.json', load=json.load)\n"
+        "@app.get('/')\n"
+        "def index():\n"
+        "    return os.environ['FIRST'] + app.config['SECOND']\n"
+    )
+    port = str(free_port())
+    with Program(tmp_path, *COMMAND, port) as program:
+        program.port = int(port)
+        program.wait_until_up()
+        assert program.get() == (200, "ab")
+        (tmp_path / "settings.json").write_text('{"SECOND": "c"}')
+        program.wait_for_answer(200, "ac")
+        (tmp_path / ".env").write_text("FIRST=d\n")
+        program.wait_for_answer(200, "dc")
+        (tmp_path / "settings.json").write_text("{")
+        program.wait_for_answer(500, "JSONDecodeError")
+        (tmp_path / "settings.json").write_text('{"SECOND": "e"}')
+        program.wait_for_answer(200, "de")
+
+
 def test_200_saves_broken_and_good_leave_one_good_server(tmp_path: Path) -> None:
     with Program(tmp_path) as program:
         program.wait_until_up()

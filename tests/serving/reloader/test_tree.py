@@ -207,6 +207,20 @@ def test_to_want_more_loses_no_change_that_nobody_has_seen_yet(tmp_path: Path) -
     assert tree.look() == []
 
 
+def test_what_was_written_while_nobody_looked_is_told(tmp_path: Path) -> None:
+    (old, config) = write(tmp_path, "old.py", "settings.json")
+    os.utime(old, ns=(1000, 1000))
+    os.utime(config, ns=(3000, 3000))
+    tree = Tree()
+    tree.want(Inventory(frozenset([str(tmp_path)])), since=2000)
+    assert tree.look() == []
+    tree.want(Inventory(frozenset([str(tmp_path)]), frozenset([config])), since=2000)
+    assert tree.look() == [config]
+    assert tree.look() == []
+    tree.want(Inventory(files=frozenset([config])), since=2000)
+    assert tree.look() == []  # it was watched already
+
+
 def test_to_want_the_same_again_changes_nothing(tmp_path: Path) -> None:
     write(tmp_path, "app.py")
     tree = tree_of(tmp_path)

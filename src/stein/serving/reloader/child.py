@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stein.serving.reloader import link as connection
 from stein.serving.reloader.inventory import take_inventory
 from stein.serving.reloader.live import Live
+from stein.web.environment import files_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +104,7 @@ def notify_ready(stop: Callable[[float], object]) -> None:
     link.handlers["retire"] = lambda order: stop(order["grace"])
     link.handlers["live"] = note_pages
     link.on_orphaned = lambda: stop_alone(stop)
-    link.send("watch", **take_inventory(_extra, _live).as_message())
+    link.send("watch", **take_inventory(_extra | files_read, _live).as_message())
     link.send("ready")
     threading.Thread(
         target=report_imports, args=(link,), name="stein-reloader", daemon=True
@@ -124,13 +125,13 @@ def stop_alone(stop: Callable[[float], object]) -> None:
 
 def report_imports(link: Link) -> None:
     """Tell the parent when more was imported, or is to be watched.  A thread of its own."""
-    known = len(sys.modules), len(_extra)
+    known = len(sys.modules), len(_extra | files_read)
     while True:
         threading.Event().wait(LOOK_EVERY)
-        now = len(sys.modules), len(_extra)
+        now = len(sys.modules), len(_extra | files_read)
         if now != known:
             known = now
-            link.send("watch", **take_inventory(_extra, _live).as_message())
+            link.send("watch", **take_inventory(_extra | files_read, _live).as_message())
 
 
 def interrupt(_grace: float) -> None:

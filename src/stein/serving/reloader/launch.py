@@ -188,7 +188,8 @@ def tell(link: Link, error: BaseException, *, printed: bool) -> None:
     # Only a program that failed needs them.
     from stein.serving.reloader.failure import failure_of  # noqa: PLC0415
     from stein.serving.reloader.inventory import take_inventory  # noqa: PLC0415
+    from stein.web.environment import files_read  # noqa: PLC0415
 
     failure = failure_of(error)
-    link.send("watch", **take_inventory(failure.files()).as_message())
+    link.send("watch", **take_inventory({*failure.files(), *files_read}).as_message())
     link.send("failure", **failure.as_message(printed=printed))

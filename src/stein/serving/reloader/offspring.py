@@ -9,10 +9,11 @@ import signal
 import socket
 import subprocess
 import threading
-from time import monotonic
+from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from stein.serving.reloader.link import LISTENERS, VARIABLE
+from stein.web.environment import variables_of_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,13 @@ TO_KILL: Final = 0.5
 #: seconds for the last messages of a process that has ended
 LAST_WORDS: Final = 0.3
 _LARGEST_READ: Final = 1 << 16
+
+
+def inherited_variables() -> dict[str, str]:
+    """Return this process's variables, but for those that the new one reads from files itself."""
+    return {
+        name: value for name, value in os.environ.items() if variables_of_files.get(name) != value
+    }
 
 
 class Offspring:
@@ -51,7 +59,7 @@ class Offspring:
         on_message: Callable[[Offspring, Message], object],
         on_end: Callable[[Offspring, int], object],
     ) -> None:
-        self.born = monotonic()
+        self.born = time_ns()  # as file systems count
         self.ready_since: float | None = None
         self.failure: Failure | None = None
         self.printed = False  # the failure is in the terminal already
@@ -61,7 +69,7 @@ class Offspring:
         self._sock = ours
         numbers = [sock.fileno() for sock in listeners]
         variables = {
-            **os.environ,
+            **inherited_variables(),
             **environ,
             "WERKZEUG_RUN_MAIN": "true",
             VARIABLE: f"{theirs.fileno()}:{os.getpid()}",

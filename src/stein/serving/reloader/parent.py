@@ -36,6 +36,7 @@ from stein.serving.reloader.terminal import Terminal
 from stein.serving.reloader.tree import Tree
 from stein.serving.reloader.watcher import Watcher
 from stein.serving.signals import heard
+from stein.web.environment import files_read
 
 if TYPE_CHECKING:
     import socket
@@ -121,7 +122,7 @@ class Parent:
             engine=options.engine,
             interval=options.interval,
         )
-        self.own = take_inventory()
+        self.own = take_inventory(files_read)
         # changing
         self.serving: Offspring | None = None
         self.starting: Offspring | None = None
@@ -285,7 +286,8 @@ class Parent:
             return
         if kind == "watch":
             self.last_attempt = Inventory.from_message(message)
-            self.watcher.want(self.first_inventory() | self.last_good | self.last_attempt)
+            wanted = self.first_inventory() | self.last_good | self.last_attempt
+            self.watcher.want(wanted, child.born)
         elif kind == "failure":
             child.failure = Failure.from_message(message)
             child.printed = message["printed"]

@@ -42,6 +42,8 @@ MOST_FOLDERS: Final = 8192
 
 #: modification time, size and number: a file that is put in another's place has another number
 Stamp: TypeAlias = tuple[int, int, int]
+#: the stamp of no file
+OTHERWISE: Final = (-1, -1, -1)
 
 
 class Folder:
@@ -98,8 +100,13 @@ class Tree:
 
     # -- what is watched ----------------------------------------------------------------------
 
-    def want(self, wanted: Inventory) -> None:
-        """Watch this from now on.  What was watched before is not taken for changed."""
+    def want(self, wanted: Inventory, since: int | None = None) -> None:
+        """Watch this from now on.
+
+        :param wanted: what was not watched before counts as it is now.
+        :param since: but what was written later than this, in nanoseconds of the epoch, is told
+            by the next look: the program may have read it before.
+        """
         with self._lock:
             if wanted == self._wanted:
                 return
@@ -118,9 +125,19 @@ class Tree:
                 self._enter(root)
             for file in sorted(self._single):
                 self._add_parent(os.path.dirname(file))
-            for path in before.keys() & self.folders.keys():
-                self._recall(self.folders[path], before[path], single_before)
+            for path, folder in self.folders.items():
+                known = before.get(path)
+                if since is not None:
+                    self._doubt(folder, known, since)
+                if known is not None:
+                    self._recall(folder, known, single_before)
             self.version += 1
+
+    def _doubt(self, folder: Folder, before: Folder | None, since: int) -> None:
+        """Take what is new here, and was written lately, for changed."""
+        for name, known in folder.files.items():
+            if known[0] > since and (before is None or name not in before.files):
+                folder.files[name] = OTHERWISE
 
     def _recall(self, folder: Folder, before: Folder, single: frozenset[str]) -> None:
         """Put back what was known of a folder, so that the next look sees what is new since."""
@@ -132,8 +149,9 @@ class Tree:
             elif self._matters(before, name, path, single):
                 del folder.files[name]
         for name, known in before.files.items():
-            if name not in folder.files:
-                folder.files[name] = known
+            path = os.path.join(folder.path, name)
+            if name not in folder.files and self._matters(folder, name, path, self._single):
+                folder.files[name] = known  # gone in the meantime
 
     def _add_parent(self, path: str) -> None:
         """Watch a folder for single files in it."""

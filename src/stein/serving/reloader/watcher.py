@@ -104,9 +104,9 @@ class Watcher:
         for thread in self._threads:
             thread.join()
 
-    def want(self, inventory: Inventory) -> None:
-        """Watch this from now on."""
-        self._tree.want(inventory)
+    def want(self, inventory: Inventory, since: int | None = None) -> None:
+        """Watch this from now on; see :meth:`.tree.Tree.want`."""
+        self._tree.want(inventory, since)
         if self._tree.overfull:
             self._say_once(
                 f"{self._tree.overfull} has more than {len(self._tree.folders)} folders; not all "

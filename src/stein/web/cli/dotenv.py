@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from stein.errors import ConfigurationError
+from stein.web.environment import files_read, variables_of_files
 
 __all__ = ["load_dotenv"]
 
@@ -41,14 +42,15 @@ def load_dotenv(
     if path is not None and Path(path).is_file():
         files.append(os.fspath(path))
     for file in filter(None, files):
+        files_read.add(os.path.abspath(file))  # noqa: PTH100 - a text, as it was found
         try:
             found |= dotenv.dotenv_values(file, encoding="utf-8")
         except UnicodeDecodeError as error:
             message = f"{file} is not in UTF-8 ({error}); save it in that encoding"
             raise ConfigurationError(message) from None
     for name, value in found.items():
-        if value is not None:
-            os.environ.setdefault(name, value)
+        if value is not None and os.environ.setdefault(name, value) is value:
+            variables_of_files[name] = value
     return bool(found)
 
 
