@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection
 
     from stein.http.exchange import Exchange
-    from stein.server.board import ThreadPlace
+    from stein.server.places import ThreadPlace
     from stein.toolkit.client.response import TestResponse
     from stein.typing import Environ, StartResponse, WSGIApplication
 
