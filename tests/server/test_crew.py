@@ -446,3 +446,30 @@ def test_the_monitor_sleeps_when_nothing_goes_on(monkeypatch: pytest.MonkeyPatch
             assert client.ask("/quick").status == 200
             theatre.open()
             assert blocked.answer().status == 200
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_the_board_shows_a_long_call_with_all_that_identifies_it(
+    threads: int, stack: ExitStack
+) -> None:
+    theatre = Theatre()
+    with playing(theatre, threads=threads) as server:
+        for number in range(3):  # first unknown, then known as slow
+            theatre.gate("/gate").clear()
+            theatre.entered.clear()
+            (client,) = crowd(server, stack, "/gate")
+            theatre.wait_entered(1)
+
+            def busy() -> list[Any]:
+                return [
+                    (each.request.path, each.request.connection, each.request.number)
+                    for each in server.board.read_worker(0).threads
+                    if each.request is not None
+                ]
+
+            expected = [("/gate", number + 1, 1)]
+            until(lambda expected=expected, busy=busy: busy() == expected)  # type: ignore[misc]
+            assert server.board.read_worker(0).requests[0].peer == "127.0.0.1"
+            theatre.open()
+            assert client.answer().status == 200
+            until(lambda busy=busy: busy() == [])  # type: ignore[misc]

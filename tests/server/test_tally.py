@@ -56,10 +56,11 @@ def test_every_request_is_counted_once(threads: int) -> None:
 
 
 def test_the_leaders_shorthand_counts_the_same() -> None:
-    durations = [0.0001, 0.0007, 0.2, 3.0, 99.0]
+    turns = [(1, 0.0001), (3, 0.0009), (4, 0.008), (1, 3.0), (1, 99.0)]
     short, long = module.Tally(), module.Tally()
-    for took in durations:
-        short.usual.append(took)
+    for count, span in turns:
+        short.count_usual(count, span)
+    for took in [span * number / count for count, span in turns for number in range(1, count + 1)]:
         exchange = Exchange(RequestLine("GET", "/", "/", "", "HTTP/1.1"), {})
         exchange.status, exchange.read = 200, 1.0
         exchange.entered, exchange.left = 1.0, 1.0 + took
@@ -74,7 +75,7 @@ def test_the_leaders_shorthand_counts_the_same() -> None:
         published.append(board.read_worker(0).counters)
         del place
         board.close()
-    assert published[0].statuses == published[1].statuses == (0, 0, 5, 0, 0, 0)
+    assert published[0].statuses == published[1].statuses == (0, 0, 10, 0, 0, 0)
     assert published[0].outcomes == published[1].outcomes
     assert published[0].duration.counts == published[1].duration.counts
     assert published[0].duration.sum == pytest.approx(published[1].duration.sum)

@@ -136,20 +136,22 @@ class Call:
         worker.call = self
         exchange = self.exchange
         exchange.thread = worker.name
-        # PERF: ThreadPlace.enter, written out (bench: hello).
+        # PERF: ThreadPlace.enter, written out; what identifies a call that turns out to be long is
+        # written by the monitor (bench: hello).
         place = worker.place
         if exchange.line is not place.line:
             place.describe(exchange.line)
-        ids = place.ids
-        ids[0] = self.connection.id
-        ids[1] = exchange.number
+        if not worker.brief:
+            place.since[0] = 0.0
+            ids = place.ids
+            ids[0] = self.connection.id
+            ids[1] = exchange.number
         place.since[0] = exchange.entered = monotonic()
         # A context of its own for each call: what an application leaves behind in a context
         # variable is never seen by the next request, and a suspended call finds it again.
         self._context = context = Context()
         context.run(self._run)
         exchange.left = monotonic()
-        place.since[0] = 0.0
 
     def discard(self) -> None:
         """Give up a call that was never begun."""

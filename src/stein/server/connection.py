@@ -332,14 +332,18 @@ class Connection(AnsweringChannel):
 
     # -- either: the call is over -------------------------------------------------------------
 
-    def after_call(self, call: Call, leading: bool) -> None:  # noqa: FBT001, PLR0912 - see PERF
+    def after_call(self, call: Call, leading: bool, usual: bool) -> None:  # noqa: C901, FBT001, PLR0912 - see PERF
         """The thread that ran ``call`` gives the connection back.
 
         :param leading: whether that thread is the leader now.
+        :param usual: whether it counts the call among the usual ones, unless it is told in
+            ``worker.unusual`` that it is none.
         """
         # PERF: in one frame and with positional arguments, as every request takes this road.
         if call.suspended or self._outbox:
             self._call = call
+            if usual:
+                call.worker.unusual += 1
             if leading:
                 self._begin_drain()
             else:
@@ -347,9 +351,9 @@ class Connection(AnsweringChannel):
             return
         exchange = call.exchange
         engine = self.engine
-        if leading and exchange.status == 200 and not self.gone:
-            engine.note_usual(exchange.left - exchange.read)
-        else:
+        if not usual or exchange.status != 200 or self.gone:
+            if usual:
+                call.worker.unusual += 1
             if self.gone:
                 self._name_the_end(exchange)
             engine.tally.count(exchange)

@@ -98,7 +98,6 @@ class Engine:
         self.place = place
         self.neighbours = neighbours
         self.tally = Tally()
-        self.note_usual = self.tally.usual.append
         self.proxies = Proxies.of(settings)
         self.poller = default_poller()
         self.waker = Waker()

@@ -21,6 +21,7 @@ class Worker:
     """
 
     __slots__ = (
+        "brief",
         "call",
         "ended",
         "has_seat",
@@ -32,6 +33,7 @@ class Worker:
         "progress",
         "task",
         "thread",
+        "unusual",
         "wake",
     )
 
@@ -39,6 +41,9 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        #: its calls are short: of each the board needs no more than the line and since when
+        self.brief = False
+        self.unusual = 0  #: calls begun in this turn that are counted one by one
         self.call: Call | None = None  #: what it is in; read by any thread
         #: since when its call is lost, 0.0 if it is not; guarded by the crew's lock
         self.lost = 0.0

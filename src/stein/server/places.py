@@ -227,7 +227,9 @@ class ThreadPlace:
 
     def describe(self, line: RequestLine) -> None:
         """Write a request line; the place must be left at the moment."""
+        self.since[0] = 0.0
         self.line = line
+        self.ids[0] = 0
         text = f"{line[0]} {line[1]} {line[4]}".encode("utf-8", "replace")[: layout.LONGEST_LINE]
         struct.pack_into(f"@q{len(text)}s", self.memory, layout.LINE_SIZE, len(text), text)
 
@@ -236,9 +238,13 @@ class ThreadPlace:
         self.since[0] = 0.0
         if exchange.line is not self.line:
             self.describe(exchange.line)
+        self.identify(exchange)
+        self.since[0] = since
+
+    def identify(self, exchange: Exchange) -> None:
+        """Write which request of which connection the place holds, or is about to hold."""
         self.ids[0] = exchange.connection.id
         self.ids[1] = exchange.number
-        self.since[0] = since
 
     def leave(self) -> None:
         """The place holds no request any more."""

@@ -1,15 +1,16 @@
 """What one process counts of its requests, until it is copied to the board.
 
 Facts.
-    Almost all requests of a busy server are alike: answered with 200 by the thread that leads, most
-    of them within a millisecond.
+    Almost all requests of a busy server are alike: answered with 200 within a millisecond by the
+    thread that leads, many in one turn.  On a busy machine a single addition to a counter costs a
+    hundredth of such a request.
 Decision.
-    Of those nothing is noted but how long each took, in a list (:attr:`Tally.usual`), which only
-    that thread touches.  All others are counted here one by one, by whoever ends them, under a
-    lock.  A tenth of a second later at most, all is added up and copied: a thousand numbers at once
-    cost a twentieth of what they would cost one by one.
+    Those are counted once a turn: how many, and how long the turn took until the last of them was
+    answered.  All others are counted one by one, by whoever ends them, under a lock.  A tenth of a
+    second later at most, the numbers are copied to the board.
 Price.
-    The usual ones never waited for a thread, so their wait counts as nothing.
+    Of the usual ones each duration is what it would be if all of a turn took equally long.  They
+    never wait for a thread, so their wait counts as nothing.
 """
 
 from __future__ import annotations
@@ -45,13 +46,10 @@ class Tally:
         "_waits",
         "accepted",
         "lost_threads",
-        "usual",
     )
 
     def __init__(self) -> None:
         # the leader's
-        #: the seconds that each request took which the leader answered with 200
-        self.usual: list[float] = []
         self.accepted = 0
         self.lost_threads = 0
         # guarded by _lock
@@ -81,23 +79,22 @@ class Tally:
                 self._waits[bisect_left(BOUNDS, wait)] += 1
                 self._wait += wait
 
-    def _count_usual(self) -> None:
-        """Count what the leader has noted; the lock is held."""
-        usual = self.usual
-        count = len(usual)
-        if not count:
-            return
-        self._count += count
-        self._statuses[2] += count
-        self._outcomes[_OUTCOME["ok"]] += count
-        self._waits[0] += count
-        self._duration += sum(usual)
-        if max(usual) <= BOUNDS[0]:
-            self._durations[0] += count
-        else:
-            for took in usual:
-                self._durations[bisect_left(BOUNDS, took)] += 1
-        usual.clear()
+    def count_usual(self, count: int, span: float) -> None:
+        """Count requests that were answered with 200 in one turn.  Whoever led it.
+
+        :param span: seconds from their being read until the last of them was answered.
+        """
+        with self._lock:
+            self._count += count
+            self._statuses[2] += count
+            self._outcomes[_OUTCOME["ok"]] += count
+            self._waits[0] += count
+            self._duration += span * (count + 1) / 2
+            if span <= BOUNDS[0]:
+                self._durations[0] += count
+            else:
+                for number in range(1, count + 1):
+                    self._durations[bisect_left(BOUNDS, span * number / count)] += 1
 
     def publish(self, place: WorkerPlace) -> bool:
         """Copy the numbers to the board.  The leader, or the last thread.
@@ -105,7 +102,6 @@ class Tally:
         :return: whether anything was counted since the last time.
         """
         with self._lock:
-            self._count_usual()
             seen = (self._count, self.accepted, self.lost_threads)
             if seen == self._seen:
                 return False
