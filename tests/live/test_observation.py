@@ -43,6 +43,7 @@ def app(environ, start_response):
     start_response("404 Not Found", [("Content-Length", "0")])
     return []
 """
+SATURATED = "! saturated: all threads of workers 0, 1 are busy, 4 requests wait"
 FLAGS = ("--workers", "2", "--threads", "2", "--metrics-path", "/metrics", "--access-log", "off")
 
 
@@ -99,6 +100,7 @@ def test_with_every_thread_blocked_top_names_the_paths_and_metrics_are_answered_
 
         with calls(server.port, program, *["/report?token=hush"] * 6, "/export", "/export"):
             until(lambda: len(status()["under_way"]) == 8 and status()["threads"]["busy"] == 4)
+            until(lambda: SATURATED in server.command("status").stdout)
             begun = time.monotonic()
             found = metrics(server.port)
             took = time.monotonic() - begun
@@ -112,7 +114,7 @@ def test_with_every_thread_blocked_top_names_the_paths_and_metrics_are_answered_
         rows = {line.split()[-1]: line for line in top.splitlines() if " GET " in line}
         assert re.match(r" *\d+\.\d s +6  ", rows["/report"])
         assert re.match(r" *\d+\.\d s +2  ", rows["/export"])
-        assert "! saturated: all threads of workers 0, 1 are busy, 4 requests wait" in top
+        assert SATURATED in top
         assert shown.startswith("stuck:app: serving for ")
         assert "hush" not in top + shown
 

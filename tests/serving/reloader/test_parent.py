@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,15 @@ from stein.serving.reloader.failure import Failure
 from stein.serving.reloader.inventory import Inventory
 from stein.serving.reloader.offspring import NEVER, Offspring
 from stein.serving.reloader.options import ReloadOptions
-from stein.serving.reloader.parent import AGAIN, PAUSES, STABLE, Parent, how_it_ended, tell
+from stein.serving.reloader.parent import (
+    AGAIN,
+    PAUSES,
+    STABLE,
+    Parent,
+    forget_bytecode,
+    how_it_ended,
+    tell,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -428,3 +437,12 @@ def test_a_process_that_cannot_be_started_leaves_nothing_open() -> None:
 
     with pytest.raises(FileNotFoundError):
         Offspring(["/nowhere/python"], [], {}, ignore, ignore)
+
+
+def test_compiled_code_of_changed_files_is_forgotten(tmp_path: Path) -> None:
+    compiled = [Path(cache_from_source(str(tmp_path / name))) for name in ("a.py", "b.py")]
+    compiled[0].parent.mkdir()
+    for each in compiled:
+        each.touch()
+    forget_bytecode([str(tmp_path / "a.py"), str(tmp_path / "none.py"), str(tmp_path / "x.html")])
+    assert [each.exists() for each in compiled] == [False, True]

@@ -11,9 +11,10 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import cache_from_source
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -95,6 +96,18 @@ def tell(text: str) -> None:
         click.echo(f" * {text}", err=True)
 
 
+def forget_bytecode(paths: Iterable[str]) -> None:
+    """Let changed modules be compiled anew.
+
+    Python takes compiled code for that of a file with the same length and the same second of its
+    last change.  Who saves twice in a second, as editors and people do, would get the first of the
+    two.
+    """
+    for path in paths:
+        with contextlib.suppress(NotImplementedError, OSError, ValueError):
+            Path(cache_from_source(path)).unlink()
+
+
 class Parent:
     """What the loop knows.  The main thread's, except for :attr:`events`."""
 
@@ -133,6 +146,7 @@ class Parent:
         self.retry = False  # the new process failed while the old one was still there
         self.alone = True  # the process that is starting shares the machine with no older one
         self.deaths = 0
+        self.changed: set[str] = set()  # since the last start
         self.attempt = 0
         self.last_good = Inventory()
         self.last_attempt = Inventory()
@@ -225,6 +239,8 @@ class Parent:
         """Start the program."""
         self.attempt += 1
         self.last_attempt = Inventory()
+        forget_bytecode(self.changed)
+        self.changed.clear()
         self.alone = not self.leaving
         self.warn_at = monotonic() + LONG_START
         self.starting = Offspring(
@@ -277,6 +293,7 @@ class Parent:
         more = len(code) - NAMED_CHANGES
         self.say(f"Detected change in {named}{f' and {more} more' if more > 0 else ''}, reloading")
         self.deaths = 0
+        self.changed.update(code)
         self.restart()
 
     def on_message(self, child: Offspring, message: Message) -> None:
