@@ -14,6 +14,7 @@ import gc
 import sys
 import threading
 import weakref
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -241,6 +242,13 @@ def wait_for_loops(threads: set[threading.Thread]) -> None:
         assert not thread.is_alive(), thread
 
 
+def is_coverages(thing: object) -> bool:
+    """Whether coverage has made it, which keeps some methods for each thread there ever was."""
+    if type(thing) is not MethodType:
+        return False
+    return type(thing.__self__).__module__.startswith("coverage.")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_no_request_sees_another_and_none_is_left_after_ten_thousand() -> None:
@@ -263,10 +271,12 @@ def test_no_request_sees_another_and_none_is_left_after_ten_thousand() -> None:
 def test_nothing_grows_from_one_run_to_the_next() -> None:
     watch = Watch()
     sizes, threads = [], set(threading.enumerate())
-    for _ in range(4):
+    for _ in range(6):
         run_threads(watch, "a", 2)
         wait_for_loops(threads)
         watch.seen.clear()
         gc.collect()
-        sizes.append(len(gc.get_objects()))
-    assert sizes[3] <= sizes[1] + 50, sizes
+        sizes.append(sum(1 for each in gc.get_objects() if not is_coverages(each)))
+    # What the interpreter keeps for itself comes and goes, some dozens at a time; one object for
+    # each request would be hundreds more after each run.
+    assert min(sizes[3:]) <= min(sizes[1:3]) + 50, sizes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from stein.web.handlers import handler_key
-from stein.web.setup import Setup, setupmethod
+from stein.web.setup import Setup, named_or_bare, setupmethod, template_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,11 +109,7 @@ class AppWide(Setup):
     # -- templates -----------------------------------------------------------------------------
 
     def _add_to_templates(self, table: str, f: Callable[..., Any], name: str | None) -> None:
-        known_as = name or getattr(f, "__name__", None)
-        if known_as is None:
-            raise TypeError(
-                f"{f!r} has no '__name__' for templates to know it by. Pass 'name=' along with it."
-            )
+        known_as = template_name(f, name)
 
         def add(state: BlueprintSetupState) -> None:
             state.app._add_to_templates(table, known_as, f)  # noqa: SLF001 - the application's other half
@@ -130,7 +126,7 @@ class AppWide(Setup):
 
         :param name: in templates; by default that of the function.
         """
-        return _named_or_bare(self.add_app_template_filter, name)
+        return named_or_bare(self.add_app_template_filter, name)
 
     @setupmethod
     def add_app_template_filter(self, f: TemplateFilterCallable, name: str | None = None) -> None:
@@ -151,7 +147,7 @@ class AppWide(Setup):
 
         :param name: in templates; by default that of the function.
         """
-        return _named_or_bare(self.add_app_template_test, name)
+        return named_or_bare(self.add_app_template_test, name)
 
     @setupmethod
     def add_app_template_test(self, f: TemplateTestCallable, name: str | None = None) -> None:
@@ -172,7 +168,7 @@ class AppWide(Setup):
 
         :param name: in templates; by default that of the function.
         """
-        return _named_or_bare(self.add_app_template_global, name)
+        return named_or_bare(self.add_app_template_global, name)
 
     @setupmethod
     def add_app_template_global(self, f: TemplateGlobalCallable, name: str | None = None) -> None:
@@ -182,16 +178,3 @@ class AppWide(Setup):
         :param name: in templates; by default that of the function.
         """
         self._add_to_templates("globals", f, name)
-
-
-def _named_or_bare(add: Callable[..., None], name: Any) -> Any:
-    """What a decorator gives back, with parentheses behind its name or without."""
-    if callable(name):
-        add(name)
-        return name
-
-    def register(f: Any) -> Any:
-        add(f, name=name)
-        return f
-
-    return register

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         URLValuePreprocessorCallable,
     )
 
-__all__ = ["Setup", "default_endpoint", "setupmethod"]
+__all__ = ["Setup", "default_endpoint", "named_or_bare", "setupmethod", "template_name"]
 
 # A decorator gives back the function that it was given, with the type that it had.
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -81,6 +81,36 @@ def default_endpoint(view_func: RouteCallable | None) -> str:
             " function. Pass 'endpoint=' along with it."
         )
     return name
+
+
+def template_name(f: Callable[..., Any], name: str | None) -> str:
+    """The name by which templates know a function.
+
+    :raises TypeError: none was given, and it has none.
+    """
+    known_as: str | None = name or getattr(f, "__name__", None)
+    if known_as is None:
+        raise TypeError(
+            f"{f!r} has no '__name__' for templates to know it by. Pass 'name=' along with it."
+        )
+    return known_as
+
+
+def named_or_bare(add: Callable[..., None], name: Any) -> Any:
+    """What a decorator for templates gives back, with parentheses behind its name or without.
+
+    :param add: registers a function, under a name if one is given.
+    :param name: the name, None, or the function itself.
+    """
+    if callable(name):
+        add(name)
+        return name
+
+    def register(f: Any) -> Any:
+        add(f, name=name)
+        return f
+
+    return register
 
 
 def _callable(method: str, f: F) -> F:

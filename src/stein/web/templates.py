@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from stein.toolkit.properties import cached_property
 from stein.web import templating
-from stein.web.setup import Setup, setupmethod
+from stein.web.setup import Setup, named_or_bare, setupmethod, template_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,12 +93,12 @@ class Templates(Setup):
 
         :param name: of the filter; by default the function's.
         """
-        return self._registering(self.add_template_filter, name)
+        return named_or_bare(self.add_template_filter, name)
 
     @setupmethod
     def add_template_filter(self, f: TemplateFilterCallable, name: str | None = None) -> None:
         """Register a filter, as :meth:`template_filter` does."""
-        self._add_to_templates("filters", name or f.__name__, f)
+        self._add_to_templates("filters", template_name(f, name), f)
 
     @overload
     def template_test(self, name: Test) -> Test: ...
@@ -110,12 +110,12 @@ class Templates(Setup):
 
         :param name: of the test; by default the function's.
         """
-        return self._registering(self.add_template_test, name)
+        return named_or_bare(self.add_template_test, name)
 
     @setupmethod
     def add_template_test(self, f: TemplateTestCallable, name: str | None = None) -> None:
         """Register a test, as :meth:`template_test` does."""
-        self._add_to_templates("tests", name or f.__name__, f)
+        self._add_to_templates("tests", template_name(f, name), f)
 
     @overload
     def template_global(self, name: Global) -> Global: ...
@@ -127,22 +127,9 @@ class Templates(Setup):
 
         :param name: of the function in templates; by default its own.
         """
-        return self._registering(self.add_template_global, name)
+        return named_or_bare(self.add_template_global, name)
 
     @setupmethod
     def add_template_global(self, f: TemplateGlobalCallable, name: str | None = None) -> None:
         """Register a function, as :meth:`template_global` does."""
-        self._add_to_templates("globals", name or f.__name__, f)
-
-    @staticmethod
-    def _registering(add: Callable[..., None], name: Any) -> Any:
-        """What a decorator returns, whether it was given a name, nothing, or the function."""
-        if callable(name):
-            add(name)
-            return name
-
-        def register(f: Any) -> Any:
-            add(f, name=name)
-            return f
-
-        return register
+        self._add_to_templates("globals", template_name(f, name), f)
