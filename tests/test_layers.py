@@ -66,7 +66,7 @@ LAYERS: Final = {
     "main": row("serving"),
 }
 ROOT_MODULES: Final = {
-    "errors", "clock", "typing", "marks", "snapshot", "suggestions", "tracebacks"
+    "errors", "clock", "typing", "marks", "snapshot", "targets", "suggestions", "tracebacks"
 }  # fmt: skip
 
 # A third-party name is for the whole layer, unless it is said here where it may stand.

@@ -14,24 +14,24 @@ message is one line.  Where the user's own code raised, that exception is its ``
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import os
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from stein import targets
 from stein.errors import ApplicationNotFound
 from stein.suggestions import missing_module, modules_beside, offer
-from stein.tracebacks import render, user_frames, whereabouts
+from stein.tracebacks import render, whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stein.targets import Expression
     from stein.typing import WSGIApplication
 
 __all__ = ["load_application", "user_traceback"]
@@ -41,19 +41,6 @@ NAMES: Final = ("application", "app")
 FACTORIES: Final = ("create_app", "make_app")
 
 split_target = re.compile(r"(?P<place>.+?\.py|[^:]*)(?::(?P<expression>.*))?", re.DOTALL).fullmatch
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """What stands behind the colon.
-
-    ``call`` tells whether it is a call; then it has literal arguments.
-    """
-
-    names: tuple[str, ...]
-    call: bool
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
 
 
 def load_application(target: str, app_dir: str | os.PathLike[str] | None = None) -> WSGIApplication:
@@ -147,7 +134,7 @@ def import_module(name: str, directory: Path) -> ModuleType:
     except KeyboardInterrupt:
         raise
     except ModuleNotFoundError as error:
-        if is_target_itself(error, name):
+        if targets.is_target_itself(error, name):
             message = f"no module named {error.name!r} in {directory} or on the import path"
             names = modules_beside(directory, error.name or "")
             raise ApplicationNotFound(message + offer(name.rpartition(".")[2], names)) from None
@@ -156,51 +143,22 @@ def import_module(name: str, directory: Path) -> ModuleType:
         raise failed(f"{name} cannot be imported", error) from error
 
 
-def is_target_itself(error: ModuleNotFoundError, name: str) -> bool:
-    """Whether the missing module is the one that was asked for, not an import inside it."""
-    missing = error.name or ""
-    if name != missing and not name.startswith(missing + "."):
-        return False
-    return not user_frames(error)
-
-
 # -- the attribute ------------------------------------------------------------------------------
 
 
 def parse_expression(text: str, target: str) -> Expression:
-    """Read ``name``, ``dotted.name`` or ``name(literals)``; no code is run.
+    """Read what stands behind the colon; no code is run.
 
-    :raises ApplicationNotFound: for anything else.
+    :raises ApplicationNotFound: it is neither a name nor a call with literal arguments.
     """
     try:
-        node = ast.parse(text.strip(), mode="eval").body
-        call = isinstance(node, ast.Call)
-        args: tuple[Any, ...] = ()
-        kwargs: dict[str, Any] = {}
-        if isinstance(node, ast.Call):
-            args = tuple(ast.literal_eval(item) for item in node.args)
-            kwargs = {literal_name(item): ast.literal_eval(item.value) for item in node.keywords}
-            node = node.func
-        names: list[str] = []
-        while isinstance(node, ast.Attribute):
-            names.insert(0, node.attr)
-            node = node.value
-        if not isinstance(node, ast.Name):
-            raise ValueError  # noqa: TRY004, TRY301 - the same answer as for unreadable text
-    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        return targets.parse_expression(text)
+    except targets.UnreadableError:
         message = (
             f"{target!r}: behind the colon stands an attribute (app, site.wsgi) or a call with "
             "literal arguments (create_app('production')), nothing else"
         )
         raise ApplicationNotFound(message) from None
-    return Expression((node.id, *names), call, args, kwargs)
-
-
-def literal_name(keyword: ast.keyword) -> str:
-    """Return the keyword's name; ``**mapping`` has none."""
-    if keyword.arg is None:
-        raise ValueError
-    return keyword.arg
 
 
 def resolve(module: ModuleType, expression: Expression) -> object:

@@ -14,19 +14,20 @@ becomes a ``NoAppException`` which shows the traceback of the user's part.
 
 from __future__ import annotations
 
-import ast
 import os
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import click
 
 from stein.suggestions import missing_module, modules_beside, offer
+from stein.targets import NotLiteralError, UnreadableError, is_target_itself, parse_expression
 from stein.tracebacks import render, user_frames, whereabouts
 
 if TYPE_CHECKING:
+    from stein.targets import Expression
     from stein.web.app import Stein
 
 __all__ = [
@@ -125,16 +126,6 @@ def locate_app(
     return find_best_app(module) if app_name is None else find_app_by_string(module, app_name)
 
 
-def is_target_itself(error: ImportError, name: str) -> bool:
-    """Whether what is missing is what was asked for, and not an import inside it."""
-    missing = error.name or ""
-    return (
-        isinstance(error, ModuleNotFoundError)
-        and (name == missing or name.startswith(missing + "."))
-        and not user_frames(error)
-    )
-
-
 def not_importable(name: str, error: ImportError) -> str:
     """Say why a module was not found, and which are there."""
     missing = error.name or name
@@ -198,15 +189,6 @@ def nothing_in(module: ModuleType) -> str:
     )
 
 
-class Wanted(NamedTuple):
-    """What stands behind the colon: names, and arguments if it is a call."""
-
-    names: list[str]
-    call: bool
-    args: list[Any]
-    kwargs: dict[str, Any]
-
-
 def find_app_by_string(module: ModuleType, app_name: str) -> Stein:
     """Return the application that a text names within a module.
 
@@ -243,38 +225,21 @@ def find_app_by_string(module: ModuleType, app_name: str) -> Stein:
     raise NoAppException(message)
 
 
-def parse(text: str) -> Wanted:
+def parse(text: str) -> Expression:
     """Read ``name``, ``dotted.name`` or ``name(literals)``; nothing is run.
 
     :raises NoAppException: for anything else.
     """
-    args: list[Any] = []
-    kwargs: dict[str, Any] = {}
-    names: list[str] = []
     try:
-        node = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return parse_expression(text)
+    except NotLiteralError:
+        message = (
+            f"Failed to parse arguments as literal values: {text!r}. A text needs its "
+            "quotes, such as create_app('dev'); variables cannot be used here."
+        )
+        raise NoAppException(message) from None
+    except UnreadableError:
         raise unreadable(text) from None
-    call = isinstance(node, ast.Call)
-    if isinstance(node, ast.Call):
-        try:
-            args = [ast.literal_eval(item) for item in node.args]
-            kwargs = {str(item.arg): ast.literal_eval(item.value) for item in node.keywords}
-        except (ValueError, TypeError, MemoryError, RecursionError):
-            message = (
-                f"Failed to parse arguments as literal values: {text!r}. A text needs its "
-                "quotes, such as create_app('dev'); variables cannot be used here."
-            )
-            raise NoAppException(message) from None
-        if any(item.arg is None for item in node.keywords):
-            raise unreadable(text)
-        node = node.func
-    while isinstance(node, ast.Attribute):
-        names.insert(0, node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name):
-        raise unreadable(text)
-    return Wanted([node.id, *names], call, args, kwargs)
 
 
 def unreadable(text: str) -> NoAppException:
@@ -285,7 +250,7 @@ def unreadable(text: str) -> NoAppException:
     )
 
 
-def made(factory: Any, args: list[Any] | tuple[()], kwargs: dict[str, Any], path: str) -> Any:
+def made(factory: Any, args: tuple[Any, ...], kwargs: dict[str, Any], path: str) -> Any:
     """Call a factory, if its parameters allow it."""
     import inspect  # noqa: PLC0415 - it is slow to import, and many programs have no factory
 
