@@ -14,6 +14,7 @@ from stein.clock import monotonic
 from stein.errors import ApplicationError, Disconnected, RequestError
 from stein.http.h1.writer import LAST_CHUNK, UNKNOWN, Head, chunk, make_head
 from stein.http.status import status_text
+from stein.server.batch import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -86,6 +87,7 @@ class Call:
         "_status",
         "connection",
         "exchange",
+        "kept",
         "suspended",
         "worker",
     )
@@ -94,6 +96,7 @@ class Call:
     exchange: Exchange
     worker: Any  #: the thread of the crew that runs it
     suspended: bool  #: waits for the client to take what it was given
+    kept: bytes | None  #: the whole answer, which is not sent yet; see :mod:`stein.server.batch`
     _context: Context
     _head: Head | None  # None until the head was sent
     _headers: HeaderList
@@ -106,6 +109,7 @@ class Call:
         self.connection = connection
         self.exchange = exchange
         self.suspended = False
+        self.kept = None
         self._body = body
         self._head = None
         self._status = None
@@ -315,7 +319,10 @@ class Call:
         data, length, _, bodiless = head
         if length == len(body) and not bodiless:
             exchange.sent_bytes = length
-            self.connection.write(data, body)
+            if self.worker.keeps and length <= LARGEST:
+                self.kept = data + body
+            else:
+                connection.write(data, body)
         elif bodiless:
             self.connection.write(data)
         elif length < len(body):
@@ -326,6 +333,14 @@ class Call:
             self._left = length - len(body)
             self.connection.write(data, body)
             self._end_body()
+
+    def send_kept(self) -> None:
+        """Send the answer that was kept.  Raises nothing."""
+        answer, self.kept = self.kept, None
+        try:
+            self.connection.write(answer)  # type: ignore[arg-type] # there is one
+        except Disconnected as error:
+            self._fail(error)
 
     def _make_head(self, length: int) -> Head:
         tail, exchange = self.connection.engine.tail, self.exchange

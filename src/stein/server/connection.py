@@ -332,12 +332,19 @@ class Connection(AnsweringChannel):
 
     # -- either: the call is over -------------------------------------------------------------
 
-    def after_call(self, call: Call, leading: bool, usual: bool) -> None:  # noqa: C901, FBT001, PLR0912 - see PERF
+    def after_call(  # noqa: C901, PLR0912 - see PERF
+        self,
+        call: Call,
+        leading: bool,  # noqa: FBT001
+        usual: bool,  # noqa: FBT001
+        sent: float | None = None,
+    ) -> None:
         """The thread that ran ``call`` gives the connection back.
 
         :param leading: whether that thread is the leader now.
         :param usual: whether it counts the call among the usual ones, unless it is told in
             ``worker.unusual`` that it is none.
+        :param sent: when the answer was sent, if it was kept back for a moment.
         """
         # PERF: in one frame and with positional arguments, as every request takes this road.
         if call.suspended or self._outbox:
@@ -358,7 +365,8 @@ class Connection(AnsweringChannel):
                 self._name_the_end(exchange)
             engine.tally.count(exchange)
         if engine.observer is not None:
-            exchange.sent = exchange.left  # the outbox is empty, so it was sent by then
+            # The outbox is empty, so it was sent by then.
+            exchange.sent = exchange.left if sent is None else sent
             call.worker.ended.append(exchange)
         if not exchange.persistent or self.gone:
             if leading:

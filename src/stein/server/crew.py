@@ -45,6 +45,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from stein.clock import monotonic
+from stein.server.batch import Batch, Trust
 from stein.server.deadlines import NEVER, Entry
 from stein.server.member import Worker
 from stein.server.monitor import Monitor
@@ -107,6 +108,7 @@ class Crew:
         self.token: list[Call] = []
         self.last_inline = 0.0
         self.pace = Pace()
+        self.trust = Trust()
         self._seat_deadline = _SeatDeadline()
         self.monitor = Monitor(self)
         self.ended = threading.Event()  #: the crew has stopped; calls may still be under way
@@ -134,7 +136,7 @@ class Crew:
 
     def work_alone(self) -> None:
         """With ``threads=1``: be the crew, in the calling thread, until it is stopped."""
-        worker = Worker(threading.current_thread().name)
+        worker = Worker(threading.current_thread().name, Batch(self.trust))
         worker.thread = threading.current_thread()
         worker.place = self._place.thread(worker.name)
         self.workers.append(worker)
@@ -197,7 +199,7 @@ class Crew:
 
     def _run(self, worker: Worker, call: Call) -> None:
         """Run a call in a thread that does not lead."""
-        worker.brief = False
+        worker.brief = worker.keeps = False
         if call.suspended:
             call.resume()
         elif call.connection.gone:  # while the call waited for a seat
@@ -220,7 +222,8 @@ class Crew:
         PERF: once a turn and not once a call; whoever formats many lines in a row has the
         processor's caches for itself (bench: access-log).
         """
-        ended, worker.ended = worker.ended, []
+        ended = worker.ended[:]
+        del worker.ended[: len(ended)]  # the monitor may have added one
         self._engine.observe(ended)
 
     def _next(self, worker: Worker) -> None:
@@ -279,7 +282,7 @@ class Crew:
         if self._parked:
             return self._parked.pop()
         self._named += 1
-        worker = Worker(f"stein-{self._named}")
+        worker = Worker(f"stein-{self._named}", Batch(self.trust))
         worker.thread = threading.Thread(
             target=self._work, args=(worker,), name=worker.name, daemon=True
         )
@@ -328,14 +331,18 @@ class Crew:
             if not leads:
                 return
 
-    def _turn(self, worker: Worker) -> bool:  # noqa: C901 - PERF: one frame for all of a turn
+    def _turn(self, worker: Worker) -> bool:  # noqa: C901, PLR0912 - PERF: one frame for a turn
         """Poll once and dispatch what came; false if the lead has gone to another thread."""
         engine = self._engine
         sources, again = engine.sources, engine.again
-        begin = self._begin
+        begin = self._begin_alone if self._alone else self._begin
+        batch = worker.batch
         begun = 0
         try:
-            for fd, events in engine.poll():
+            news = engine.poll()
+            batch.open = len(news) > 1
+            worker.keeps = False
+            for fd, events in news:
                 source = sources.get(fd)
                 if source is None:  # closed by an earlier event of this turn
                     continue
@@ -349,6 +356,8 @@ class Crew:
                         # What is left of this turn is reported again to whoever leads then.
                         return worker.leads
                     begun += 1
+                elif batch.calls:
+                    batch.send(leading=True)
             for _ in range(len(again)):
                 call = again.popleft().on_more()
                 if call is not None:
@@ -356,6 +365,8 @@ class Crew:
                         return worker.leads
                     begun += 1
         finally:
+            if batch.calls:
+                batch.send(leading=worker.leads)
             if begun:
                 self._end_turn(worker, begun)
         if self.waiting and worker.has_seat and not self._lend_seat(worker):
@@ -379,16 +390,7 @@ class Crew:
         :return: false if the turn is over by that, since somebody else may have led in between;
             ``worker.leads`` tells whether the thread still leads, or leads again.
         """
-        if self._alone:
-            call.run(worker)
-            exchange = call.exchange
-            if self._watched or exchange.left - exchange.entered > SLOW:
-                self._end(call, worker, leading=True)
-                return False
-            worker.call = None
-            self.last_inline = exchange.left
-            call.connection.after_call(call, True, True)
-            return True
+        batch = worker.batch
         exchange = call.exchange
         path = exchange.line[2]
         pace = self.pace
@@ -399,6 +401,8 @@ class Crew:
             or (pace.unsettled and path not in pace.fast_paths)
         ):
             return self._hand_over(call, worker)
+        if batch.open:
+            worker.keeps = batch.admit(path)
         # PERF: _lay_token and _take_token, written out (bench: hello-16).
         self.token.append(call)
         if self.monitor.sleeps:
@@ -412,7 +416,8 @@ class Crew:
             leading = False
         if took < SLOW and leading:
             worker.call = None
-            call.connection.after_call(call, True, True)
+            if not batch.open or not batch.take(call):
+                call.connection.after_call(call, True, True)
             self.last_inline = exchange.left
             if pace.share:
                 pace.judge(path, took)
@@ -421,10 +426,28 @@ class Crew:
         pace.judge(path, took)
         return False
 
+    def _begin_alone(self, call: Call, worker: Worker) -> bool:
+        """With ``threads=1``: run a call; as :meth:`_begin`."""
+        batch = worker.batch
+        exchange = call.exchange
+        if batch.open and not self._watched:
+            worker.keeps = batch.admit(exchange.line[2])
+        call.run(worker)
+        if self._watched or exchange.left - exchange.entered > SLOW:
+            self._end(call, worker, leading=True)
+            return False
+        worker.call = None
+        self.last_inline = exchange.left
+        if not batch.open or not batch.take(call):
+            call.connection.after_call(call, True, True)
+        return True
+
     def _end(self, call: Call, worker: Worker, *, leading: bool) -> None:
         """A call has returned: give its connection back, unless it was given up."""
         worker.leads = leading
         worker.place.leave()
+        if call.kept is not None:
+            call.send_kept()
         with self._lock:
             worker.call = None
             lost = worker.lost
@@ -459,11 +482,18 @@ class Crew:
         leader = self._leader
         call = leader.call if leader is not None else None
         if self._take_token():
+            self._send_kept()
             with self._lock:  # without which the call's thread goes nowhere
                 if leader is not None and call is not None and leader.call is call:
                     leader.place.identify(call.exchange)
                 if not self.stopping:
                     self._promote()
+
+    def _send_kept(self) -> None:
+        """Send what the leader has kept, who is in a call that does not end.  The monitor."""
+        for worker in self.workers:  # of whom one at most has something
+            if worker.batch.calls:
+                worker.batch.send(leading=False)
 
     def _take_token(self) -> bool:
         """Take the token up; false if somebody else was first, and leads."""
@@ -478,6 +508,8 @@ class Crew:
         engine = self._engine
         settings = engine.settings
         worker.unusual += 1
+        if worker.batch.calls:
+            worker.batch.send(leading=True)
         with self._lock:
             if not worker.has_seat and self._free_seats:
                 self._take_seat(worker)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stein.http.exchange import Exchange
+    from stein.server.batch import Batch
     from stein.server.call import Call
     from stein.server.places import ThreadPlace
 
@@ -18,14 +19,17 @@ class Worker:
     """One thread of the crew.
 
     :param name: of the thread.
+    :param batch: for the answers that it keeps while it leads.
     """
 
     __slots__ = (
+        "batch",
         "brief",
         "call",
         "ended",
         "has_seat",
         "inbox",
+        "keeps",
         "leads",
         "lost",
         "name",
@@ -39,8 +43,10 @@ class Worker:
 
     place: ThreadPlace  #: on the board; the thread takes it when it begins
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, batch: Batch) -> None:
         self.name = name
+        self.batch = batch
+        self.keeps = False  #: the answer of its call is not sent but kept, if it is a whole one
         #: its calls are short: of each the board needs no more than the line and since when
         self.brief = False
         self.unusual = 0  #: calls begun in this turn that are counted one by one
