@@ -229,6 +229,20 @@ def test_connections_of_one_address_are_limited() -> None:
                 assert third.ask().body == b"hello"
 
 
+def test_a_lenient_server_mends_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    data = b"GET /#f HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n"
+    with serving(hello) as server, Client.to(server) as client:
+        client.send(data)
+        assert client.answer().status == 400
+    with serving(hello, lenient=True) as server, Client.to(server) as client:
+        client.send(data + request("/never"))
+        assert client.answer().status == 200
+        assert client.is_closed()
+    (record,) = [each for each in caplog.records if "mended" in each.getMessage()]
+    assert record.levelno == logging.WARNING
+    assert "GET '/' has a fragment in the request target; a folded" in record.getMessage()
+
+
 def test_clients_of_a_unix_socket_have_no_address(tmp_path: Path) -> None:
     import socket
 

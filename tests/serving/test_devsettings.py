@@ -50,3 +50,9 @@ def test_a_certificate_is_files_or_nothing_here() -> None:
     with pytest.raises(CertificateError, match="ssl_context=7 is no"):
         files_of(7)
     assert context_of(settings_for("localhost", 5000), None) is None
+
+
+def test_it_mends_requests_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings_for("localhost", 0).lenient
+    monkeypatch.setenv("STEIN_LENIENT", "off")
+    assert not settings_for("localhost", 0).lenient

@@ -5,14 +5,17 @@ The states and who owns a connection in which are told in :mod:`stein.server.con
 
 from __future__ import annotations
 
+import logging
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from stein.clock import monotonic
+from stein.http.h1.lenient import LenientReader
 from stein.http.h1.reader import RequestReader
 from stein.server.channel import Channel
 from stein.server.deadlines import NEVER
 from stein.server.poller import READ
+from stein.server.proxies import UNIX
 
 if TYPE_CHECKING:
     from stein.http.exchange import Exchange
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from stein.server.engine import Engine
 
 __all__ = ["BODY", "CALL", "CLOSED", "DRAIN", "HANDSHAKE", "HEAD", "LINGER", "ClosingChannel"]
+
+logger: Final = logging.getLogger("stein.error")
 
 HEAD: Final = 0
 HANDSHAKE: Final = 1
@@ -73,7 +78,12 @@ class ClosingChannel(Channel):
         #: what the access log makes of id and peer
         self.log_texts: tuple[Any, ...] | None = None  # what its last log line began with
         template["stein.disconnected"] = self.is_disconnected
-        self._reader = RequestReader(engine.limits, template)
+        if engine.settings.lenient:
+            self._reader: RequestReader = LenientReader(
+                engine.limits, template, self._note_mended, local=peer == UNIX
+            )
+        else:
+            self._reader = RequestReader(engine.limits, template)
         self._interest = READ
         self.masked = False
         self.must_close = engine.settings.keep_alive <= 0
@@ -84,6 +94,14 @@ class ClosingChannel(Channel):
         self._body_began = 0.0
         self._call: Call | None = None
         self._lingered = 0
+
+    def _note_mended(self, exchange: Exchange, faults: str) -> None:
+        """Tell that a request was taken that other servers refuse."""
+        logger.warning(
+            "connection %d: %s %a has %s: mended, as this server is lenient. Production "
+            "refuses it with 400: mend the client",
+            self.id, exchange.line.method, exchange.line.target, faults,
+        )  # fmt: skip
 
     @property
     def in_call(self) -> bool:

@@ -105,6 +105,14 @@ class Settings:
         "holds no thread; off: the application reads it as it arrives.",
         group="Serving",
     )
+    lenient: bool = setting(
+        False,
+        "Mend requests that RFC 9112 lets a server mend, with a warning, instead of refusing them: "
+        "folded field lines, a Content-Length beside Transfer-Encoding, a fragment in the target, "
+        "a path as Host on a Unix socket. Not for a server behind a proxy, which may mend them "
+        "otherwise. The development server does so by default.",
+        group="Serving",
+    )
     server_header: str = setting(
         "stein", "The Server field of every response; empty: none is sent.", group="Serving"
     )

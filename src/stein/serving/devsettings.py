@@ -32,6 +32,8 @@ DEFAULTS: Final = {
     "access_log": "dev",
     # A stop should not wait for the stream that a browser still has open.
     "graceful_timeout": "1s",
+    # Nobody is in front of it who could understand a request otherwise.
+    "lenient": "on",
 }
 
 #: Threads start when they are needed, so many cost nothing; a page with twenty open streams and
