@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import deque
 from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stein.http.exchange import RequestLine
 from stein.server import batch as module
 from stein.server.batch import Batch, Trust
+from stein.server.board import Board
 from tests.server.client import BOUND, Client, request, serving, until
 
 if TYPE_CHECKING:
@@ -84,7 +87,7 @@ class FakeCall:
 def test_each_answer_is_sent_once_in_order_and_soon(
     calls: list[tuple[float, bool]],
 ) -> None:
-    batch = Batch(Trust())
+    batch = Batch(Trust(), deque())
     batch.open = True
     kept: list[FakeCall] = []
     done: list[FakeCall] = []
@@ -96,11 +99,36 @@ def test_each_answer_is_sent_once_in_order_and_soon(
         if keeps:
             kept.append(call)
         assert len(batch.calls) < module.MOST
-        assert all(now - each.exchange.left < module.LONGEST for each in batch.calls)
-        assert [*done, *batch.calls] == kept
+        waiting = [each for each, _ in batch.calls]
+        assert all(now - each.exchange.left < module.LONGEST for each in waiting)
+        assert [*done, *waiting] == kept
     batch.send(leading=True)
     assert done == kept
     assert not batch.calls
+
+
+def test_what_is_kept_stands_on_the_board_until_it_is_sent() -> None:
+    board = Board.create(workers=1, threads=1)
+    place = board.worker(0)
+    place.begin(1, seats=1)
+    place.note_peer(7, "192.0.2.1")
+    places = deque([place.extra("sending")])  # noqa: S610 - no SQL
+    batch = Batch(Trust(), places)
+    done: list[FakeCall] = []
+    for number in (1, 2):  # the second finds no place, and is kept all the same
+        call: Any = FakeCall(5.0, b"x", done)
+        call.exchange.line = RequestLine("GET", "/a?b", "/a", "b", "HTTP/1.1", None)
+        call.exchange.connection = SimpleNamespace(id=7)
+        call.exchange.number = number
+        assert batch.take(call)
+    (held,) = board.read_worker(0).requests
+    assert (held.target, held.connection, held.number, held.peer) == ("/a?b", 7, 1, "192.0.2.1")
+    assert held.state == "sending"
+    batch.send(leading=True)
+    assert not board.read_worker(0).requests
+    assert len(done) == 2
+    place.leave()
+    board.close()
 
 
 # -- in the crew ----------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ Danger.
     A trusted path may block all the same.  The monitor, as it takes the lead away, sends what
     that leader has kept.  With ``threads=1`` there is no monitor: then the answers kept, no more
     than :data:`MOST`, wait with everybody else.
+    A worker process that is killed takes with it what it has kept; so that its parent can tell
+    which requests are lost, each stands on the board until it is sent.
 Price.
     Under load an answer leaves up to :data:`LONGEST` later than it could.  A turn with a single
     event keeps nothing.
@@ -29,6 +31,7 @@ from stein.clock import monotonic
 
 if TYPE_CHECKING:
     from stein.server.call import Call
+    from stein.server.places import ThreadPlace
 
 __all__ = ["BRIEF", "LARGEST", "LONGEST", "MOST", "Batch", "Trust"]
 
@@ -71,12 +74,15 @@ class Batch:
     Threads: the leader; :meth:`send` also the monitor, at the same time.
 
     :param trust: what is known of the paths.
+    :param places: on the board, for what is kept; empty if nobody would look.
     """
 
-    def __init__(self, trust: Trust) -> None:
+    def __init__(self, trust: Trust, places: deque[ThreadPlace]) -> None:
         self._trust = trust
+        self._places = places
         self.open = False  #: there are several events in this turn
-        self.calls: deque[Call] = deque()  #: whose answers are kept
+        #: whose answers are kept, and where that is shown
+        self.calls: deque[tuple[Call, ThreadPlace | None]] = deque()
         self._until = 0.0
 
     def admit(self, path: str) -> bool:
@@ -103,7 +109,11 @@ class Batch:
         if kept:
             if not calls:
                 self._until = left + LONGEST
-            calls.append(call)
+            shown: ThreadPlace | None = None
+            if self._places:
+                shown = self._places.popleft()
+                shown.enter(exchange, left)
+            calls.append((call, shown))
         if calls and (left >= self._until or len(calls) >= MOST):
             self.send(leading=True)
         return kept
@@ -117,11 +127,14 @@ class Batch:
         now: float | None = None
         while True:
             try:
-                call = calls.popleft()
+                call, shown = calls.popleft()
             except IndexError:  # somebody else may be sending, too
                 return
             connection = call.connection
             if now is None and connection.engine.observer is not None:
                 now = monotonic()
             call.send_kept()
+            if shown is not None:
+                shown.leave()
+                self._places.append(shown)
             connection.after_call(call, leading, True, now)

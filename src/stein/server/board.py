@@ -90,7 +90,7 @@ class Board:
     # -- making one ---------------------------------------------------------------------------
 
     @classmethod
-    def create(cls, *, workers: int, threads: int, extras: int = 32) -> Self:
+    def create(cls, *, workers: int, threads: int, extras: int = 48) -> Self:
         """Make a board.
 
         :param workers: how many processes there may be at once, those that are being replaced

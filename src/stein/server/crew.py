@@ -42,10 +42,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from stein.clock import monotonic
-from stein.server.batch import Batch, Trust
+from stein.server.batch import MOST, Batch, Trust
 from stein.server.deadlines import NEVER, Entry
 from stein.server.member import Worker
 from stein.server.monitor import Monitor
@@ -109,6 +110,13 @@ class Crew:
         self.last_inline = 0.0
         self.pace = Pace()
         self.trust = Trust()
+        # With a parent that will ask what a killed process held: what is kept is shown, and what
+        # is answered is not held any more, at once.
+        self._told = engine.board is None
+        self._kept_places = deque(
+            place.extra("sending")  # noqa: S610 - no SQL
+            for _ in range(MOST if self._told else 0)
+        )
         self._seat_deadline = _SeatDeadline()
         self.monitor = Monitor(self)
         self.ended = threading.Event()  #: the crew has stopped; calls may still be under way
@@ -136,7 +144,7 @@ class Crew:
 
     def work_alone(self) -> None:
         """With ``threads=1``: be the crew, in the calling thread, until it is stopped."""
-        worker = Worker(threading.current_thread().name, Batch(self.trust))
+        worker = Worker(threading.current_thread().name, Batch(self.trust, self._kept_places))
         worker.thread = threading.current_thread()
         worker.place = self._place.thread(worker.name)
         self.workers.append(worker)
@@ -282,7 +290,7 @@ class Crew:
         if self._parked:
             return self._parked.pop()
         self._named += 1
-        worker = Worker(f"stein-{self._named}", Batch(self.trust))
+        worker = Worker(f"stein-{self._named}", Batch(self.trust, self._kept_places))
         worker.thread = threading.Thread(
             target=self._work, args=(worker,), name=worker.name, daemon=True
         )
@@ -302,6 +310,8 @@ class Crew:
             return False
         self._take_seat(worker)
         worker.task = call
+        if worker.place is not None:  # it is held from now on, though its thread is not awake yet
+            worker.place.enter(call.exchange, self._engine.now)
         worker.wake.release()
         return True
 
@@ -409,6 +419,8 @@ class Crew:
             self.monitor.wake()
         call.run(worker)
         took = exchange.left - exchange.entered
+        if self._told:
+            worker.place.since[0] = 0.0
         try:
             self.token.pop()
             leading = True
@@ -438,6 +450,8 @@ class Crew:
             return False
         worker.call = None
         self.last_inline = exchange.left
+        if self._told:
+            worker.place.since[0] = 0.0
         if not batch.open or not batch.take(call):
             call.connection.after_call(call, True, True)
         return True

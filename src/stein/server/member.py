@@ -41,12 +41,13 @@ class Worker:
         "wake",
     )
 
-    place: ThreadPlace  #: on the board; the thread takes it when it begins
+    place: ThreadPlace  #: on the board; None until the thread has taken it
 
     def __init__(self, name: str, batch: Batch) -> None:
         self.name = name
         self.batch = batch
         self.keeps = False  #: the answer of its call is not sent but kept, if it is a whole one
+        self.place = None  # type: ignore[assignment] # before its first task
         #: its calls are short: of each the board needs no more than the line and since when
         self.brief = False
         self.unusual = 0  #: calls begun in this turn that are counted one by one
