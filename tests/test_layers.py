@@ -282,6 +282,14 @@ def test_the_reader_brings_no_socket_along() -> None:
     assert not {name for name in names if name.startswith("stein.server")}
 
 
+def test_a_worker_imports_no_more_than_it_uses() -> None:
+    """What a worker process has in memory there is once for each of them."""
+    names = loaded_by("import stein.serving.workermain")
+    seldom = {"ssl", "tempfile", "shutil", "random", "difflib", "tomllib", "subprocess", "click"}
+    assert not seldom & names
+    assert not {name for name in names if name.startswith(("stein.web", "stein.toolkit"))}
+
+
 def test_the_public_names_are_where_the_package_says() -> None:
     import stein
 

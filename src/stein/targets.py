@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +43,8 @@ def parse_expression(text: str) -> Expression:
     :raises NotLiteralError: it is a call, with other arguments than literal values.
     :raises UnreadableError: it is anything else.
     """
+    import ast  # noqa: PLC0415 - once in the life of a process, and not in all of them
+
     try:
         node = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):

@@ -577,7 +577,7 @@ def test_a_full_disk_fails_that_request_only(
 
     with serving(echo, body_buffer=100) as server, Client.to(server) as small:
         assert small.ask("/", method="POST", body=b"x" * 100).body == b"x" * 100
-        monkeypatch.setattr("stein.server.body.tempfile.TemporaryFile", make)
+        monkeypatch.setattr("tempfile.TemporaryFile", make)
         with Client.to(server) as client:
             client.send(request("/", "Content-Length: 10000", method="POST"))
             for _ in range(10):

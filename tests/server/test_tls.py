@@ -11,8 +11,9 @@ import pytest
 
 from stein.errors import CertificateError
 from stein.server import Server, Settings
-from stein.server import tls as module
-from stein.server.tls import TLSSocket, make_context
+from stein.server import tlssocket as module
+from stein.server.tls import make_context
+from stein.server.tlssocket import TLSSocket
 from tests.server.certificates import PASSWORD
 from tests.server.client import BOUND, Client, request, serving, until
 

@@ -23,9 +23,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from stein import targets
 from stein.errors import ApplicationNotFound
 from stein.suggestions import missing_module, modules_beside, offer
+from stein.targets import UnreadableError, is_target_itself
+from stein.targets import parse_expression as parse
 from stein.tracebacks import render, whereabouts
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def import_module(name: str, directory: Path) -> ModuleType:
     except KeyboardInterrupt:
         raise
     except ModuleNotFoundError as error:
-        if targets.is_target_itself(error, name):
+        if is_target_itself(error, name):
             message = f"no module named {error.name!r} in {directory} or on the import path"
             names = modules_beside(directory, error.name or "")
             raise ApplicationNotFound(message + offer(name.rpartition(".")[2], names)) from None
@@ -152,8 +153,8 @@ def parse_expression(text: str, target: str) -> Expression:
     :raises ApplicationNotFound: it is neither a name nor a call with literal arguments.
     """
     try:
-        return targets.parse_expression(text)
-    except targets.UnreadableError:
+        return parse(text)
+    except UnreadableError:
         message = (
             f"{target!r}: behind the colon stands an attribute (app, site.wsgi) or a call with "
             "literal arguments (create_app('production')), nothing else"

@@ -30,7 +30,6 @@ import contextlib
 import mmap
 import os
 import struct
-import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -341,6 +340,8 @@ def _anonymous_file(size: int) -> int:
     if hasattr(os, "memfd_create"):
         fd = os.memfd_create(_NAME, os.MFD_CLOEXEC)
     else:
+        import tempfile  # noqa: PLC0415 - Linux has no need of it
+
         with tempfile.TemporaryFile(prefix=_NAME) as file:
             fd = os.dup(file.fileno())
     os.ftruncate(fd, size)

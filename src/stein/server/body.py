@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import tempfile
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ class BodyCollector:
             if self._size <= self._most:
                 self.file.write(content)
                 return
+            import tempfile  # noqa: PLC0415 - most processes see no large body
+
             memory = self.file
             self.file = tempfile.TemporaryFile(prefix="stein-body-")  # noqa: SIM115 - see close()
             self._in_memory = False

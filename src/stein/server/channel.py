@@ -19,7 +19,6 @@ from stein.errors import Disconnected
 from stein.server.deadlines import NEVER, Entry
 from stein.server.outbox import FileSpan, Outbox
 from stein.server.poller import READ, WRITE
-from stein.server.tls import TLSSocket
 
 try:
     import fcntl
@@ -42,7 +41,7 @@ class Channel:
     """The pipe to one client.
 
     :param engine: the engine that it belongs to.
-    :param sock: accepted, non-blocking; a :class:`~stein.server.tls.TLSSocket` for TLS.
+    :param sock: accepted, non-blocking; a :class:`~stein.server.tlssocket.TLSSocket` for TLS.
     """
 
     __slots__ = (
@@ -68,7 +67,7 @@ class Channel:
         self.engine = engine
         self.sock = sock
         self.fd: int = sock.fileno()
-        self.is_tls = sock.__class__ is TLSSocket
+        self.is_tls = not isinstance(sock, socket.socket)
         self._recv = sock.recv
         self._send = sock.send
         self.deadline = NEVER

@@ -24,7 +24,6 @@ from stein.server.poller import READ, Waker, default_poller
 from stein.server.proxies import Proxies
 from stein.server.proxyprotocol import Greetings
 from stein.server.tally import Tally
-from stein.server.tls import TLSSocket
 
 if TYPE_CHECKING:
     import ssl
@@ -83,6 +82,10 @@ class Engine:
         self.limits = settings.limits
         self.observer = observer
         self.tls = context
+        if context is not None:
+            from stein.server.tlssocket import TLSSocket  # noqa: PLC0415 - ssl takes 4 MB
+
+            self._secured = TLSSocket
         self.tail = Tail(settings.server_header, wall)
         self.keep_alive = settings.keep_alive
         self.body_buffer = settings.body_buffer
@@ -214,7 +217,7 @@ class Engine:
                 template["REMOTE_PORT"] = str(address[1])
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.tls is not None:
-                end = TLSSocket(sock, self.tls)
+                end = self._secured(sock, self.tls)
                 deadline = self.now + self.settings.handshake_timeout
         except OSError:  # gone again already
             sock.close()

@@ -7,7 +7,6 @@ of the user's.  The parent looks the names up, too, so that a mistake is told be
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -104,6 +103,8 @@ def group_number(text: str) -> int:
 
 def near(name: str, known: Sequence[str]) -> str:
     """Return the end of a message about a name that is none."""
+    import difflib  # noqa: PLC0415 - only for a mistake
+
     found = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {found[0]}?" if found else ". Create it, or choose another."
 

@@ -11,7 +11,6 @@ from stein.server.engine import Engine
 from stein.server.listeners import address_of, open_listeners
 from stein.server.settings import Settings
 from stein.server.stacks import all_stacks
-from stein.server.tls import make_context
 
 if TYPE_CHECKING:
     import socket
@@ -79,7 +78,7 @@ class Server:
         self._on_recycle = on_recycle
         self._metrics = metrics
         self._observer = observer
-        self._context = make_context(self.settings) if tls is None else tls
+        self._context = tls or context_for(self.settings)
         self._engine: Engine | None = None
         self._serving = False
         self._closing = threading.Lock()  # guards _closed, as several threads may stop
@@ -260,3 +259,15 @@ class Server:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def context_for(settings: Settings) -> ssl.SSLContext | None:
+    """The TLS context of the settings; ``None`` if they name no certificate.
+
+    :raises CertificateError: it cannot be made.
+    """
+    if settings.certfile is None:
+        return None
+    from stein.server.tls import make_context  # noqa: PLC0415 - ssl takes 4 MB
+
+    return make_context(settings)

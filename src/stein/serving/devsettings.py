@@ -6,25 +6,24 @@ A setting that has no parameter there is read from its variable, such as ``STEIN
 from __future__ import annotations
 
 import os
-import ssl
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+import sys
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
 
 from stein.errors import BindError, CertificateError
-from stein.server.tls import make_context
+from stein.server.server import context_for
 from stein.serving.load import Given, address_from, load_settings
 
 if TYPE_CHECKING:
+    import ssl
+
     from stein.server.settings import Settings
 
 __all__ = ["TLS", "address_of", "context_of", "settings_for"]
 
 #: What ``ssl_context`` may be.
 TLS: TypeAlias = (
-    ssl.SSLContext
-    | tuple[str | os.PathLike[str], str | os.PathLike[str] | None]
-    | str
-    | os.PathLike[str]
-    | None
+    "ssl.SSLContext | tuple[str | os.PathLike[str], str | os.PathLike[str] | None]"
+    " | str | os.PathLike[str] | None"
 )
 
 #: What the development server has where neither a parameter nor a variable says otherwise.
@@ -92,12 +91,18 @@ def address_of(hostname: str, port: int) -> Given:
     return given
 
 
+def is_context(value: object) -> TypeGuard[ssl.SSLContext]:
+    """Whether it is a TLS context: if so, somebody has imported ``ssl``, which takes 4 MB."""
+    module = sys.modules.get("ssl")
+    return module is not None and isinstance(value, module.SSLContext)
+
+
 def files_of(ssl_context: Any) -> dict[str, Given]:
     """Return the settings of a certificate that is given as files.
 
     :raises CertificateError: it is nothing that a certificate can be given as.
     """
-    if ssl_context is None or ssl_context == "adhoc" or isinstance(ssl_context, ssl.SSLContext):
+    if ssl_context is None or ssl_context == "adhoc" or is_context(ssl_context):
         return {}
     if isinstance(ssl_context, str | os.PathLike):
         return {"certfile": Given("ssl_context", (os.fspath(ssl_context),))}
@@ -120,11 +125,11 @@ def context_of(settings: Settings, ssl_context: TLS) -> ssl.SSLContext | None:
     :param settings: what :func:`settings_for` made of it.
     :raises CertificateError: naming the file and the reason.
     """
-    if isinstance(ssl_context, ssl.SSLContext):
+    if is_context(ssl_context):
         return ssl_context
     if ssl_context == "adhoc":
         # Slow to import, and seldom used.
         from stein.serving.certificates import generate_adhoc_ssl_context  # noqa: PLC0415
 
         return generate_adhoc_ssl_context()
-    return make_context(settings)
+    return context_for(settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -57,6 +56,8 @@ def read_log_config(target: str, app_dir: str | None = None) -> dict[str, Any] |
     try:
         text = path.read_text("utf-8")
         if suffix == ".toml":
+            import tomllib  # noqa: PLC0415 - few have such a file
+
             return tomllib.loads(text)
         if suffix != ".json":
             return target

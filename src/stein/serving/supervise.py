@@ -18,8 +18,8 @@ from stein.server.listeners import address_of, close_listener, open_listeners, o
 from stein.server.lost import exchange_of
 from stein.server.nursery import require_forks
 from stein.server.pidfile import PidFile
+from stein.server.server import context_for
 from stein.server.supervisor import Hooks, Supervisor
-from stein.server.tls import make_context
 from stein.server.upgrade import Inheritance, Successor, start_successor
 from stein.serving.banner import banner
 from stein.serving.files import raise_file_limit
@@ -103,7 +103,7 @@ class Parent:
         raise_file_limit()
         if settings.preload:
             require_forks()
-        make_context(settings)  # a certificate that cannot be used is a mistake of the start
+        context_for(settings)  # a certificate that cannot be used is a mistake of the start
         self._hooks = self._load_hooks()
         self._access_log = self._open_access_log()
         self._listeners = self._open_listeners()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import faulthandler
 import os
-import random
 import signal
 import socket
 import sys
@@ -108,6 +107,8 @@ def work(line: Lifeline, handover: Message, plan: Plan, application: WSGIApplica
         wish = partial(wish_to_be_replaced, line)
         observer = None if access_log is None else access_log.observe
         if settings.max_requests:
+            import random  # noqa: PLC0415 - few ask for it
+
             most = settings.max_requests + random.randint(0, settings.max_requests_jitter)  # noqa: S311 - no secret
             count = RequestCount(most, wish, observer)
             observer = count.observe
