@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import load
 import machine
+import process
 from errors import MeasureError
 from load import Requests
 from peers import MIN_CONNECTIONS
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 PLAIN = "bench_apps:app"
 FLASK = "flask_app:app"
+DEMO = "demo_app:app"
+WORKERS = 2
 THREADS = 16
 SLEEP_SECONDS = 0.020
 IDEAL = THREADS / SLEEP_SECONDS
@@ -83,8 +86,13 @@ class Trial:
 
     peer: Peer
     launch: Launch
-    cores: Cores
+    cores: Cores | None  #: None: whatever core is free
     plan: Plan
+
+    @property
+    def load_core(self) -> int | None:
+        """Where the load comes from."""
+        return self.cores.load if self.cores else None
 
     @contextmanager
     def server(
@@ -92,7 +100,8 @@ class Trial:
     ) -> Iterator[Server]:
         """The peer on a port of its own, having answered `path`."""
         launch = replace(self.launch, port=free_port(), connections=connections, log=log)
-        with serving(self.peer, launch, self.cores.server, path) as server:
+        core = self.cores.server if self.cores else None
+        with serving(self.peer, launch, core, path) as server:
             yield server
 
 
@@ -105,6 +114,7 @@ class Case:
     metrics: tuple[Metric, ...]
     measure: Callable[[Trial], Sample]
     threads: int = 1
+    workers: int = 1
     target: str = PLAIN
     max_rounds: int | None = None
     by_default: bool = True
@@ -115,6 +125,8 @@ class Case:
         """Why this peer cannot take part, if so."""
         if peer.max_threads is not None and self.threads > peer.max_threads:
             return f"has {peer.max_threads} thread only"
+        if self.workers > 1 and not peer.has_workers:
+            return "has no worker processes, or is not asked for them here"
         if self.needs_log and not peer.logs_access:
             return "has no access log"
         if self.needs_keep_alive and not peer.keeps_alive:
@@ -130,10 +142,21 @@ def throughput(requests: Requests, trial: Trial) -> Sample:
 
 def drive(server: Server, requests: Requests, trial: Trial) -> dict[str, float]:
     """Warm up, then measure, on a server that is already running."""
-    url, core = server.url(requests.path), trial.cores.load
+    url, core = server.url(requests.path), trial.load_core
     load.warm_up(url, requests, trial.plan.warmup, core)
     found = load.measure(url, requests, trial.plan.seconds, core)
     return {"rate": found.rate, "p50": found.p50, "p99": found.p99, "requests": found.requests}
+
+
+def several_workers(trial: Trial) -> Sample:
+    """Worker processes on all cores, shared with the load; and what each has in memory."""
+    everywhere = replace(trial, cores=None)
+    with everywhere.server() as server:
+        found = drive(server, Requests(connections=64), everywhere)
+        largest = sorted(map(process.resident, server.children()))[-trial.launch.workers :]
+    if len(largest) < trial.launch.workers:
+        raise MeasureError(f"{len(largest)} of {trial.launch.workers} workers were to be seen")
+    return {**found, "memory": sum(largest) / len(largest) / 2**20}
 
 
 def blocking(trial: Trial) -> Sample:
@@ -149,7 +172,7 @@ def mix(trial: Trial) -> Sample:
     arguments = (MIX_RATE, plan.seconds, plan.warmup)
     with (
         trial.server() as server,
-        load.client(trial.cores.load, "paced", server.port, *arguments) as client,
+        load.client(trial.load_core, "paced", server.port, *arguments) as client,
     ):
         found = client.result(plan.warmup + plan.seconds + load.SPARE_SECONDS)
     if found["unanswered"] > MIX_TOLERATED * found["requests"]:
@@ -196,7 +219,7 @@ def transfer(direction: Literal["upload", "download"], trial: Trial) -> Sample:
     with trial.server() as server:
 
         def work() -> None:
-            with load.client(trial.cores.load, direction, server.port, size) as client:
+            with load.client(trial.load_core, direction, server.port, size) as client:
                 found.update(client.result(TRANSFER_SECONDS))
 
         grown = growth(server, work)
@@ -210,7 +233,7 @@ def idle(trial: Trial) -> Sample:
         raise MeasureError(f"{wanted} connections need a higher `ulimit -n`")
     with trial.server(connections=wanted + SPARE_FILES) as server:
         before = server.resident()
-        with load.client(trial.cores.load, "idle", server.port, wanted) as client:
+        with load.client(trial.load_core, "idle", server.port, wanted) as client:
             opened = client.result(IDLE_OPEN_SECONDS)["opened"]
             used, start = server.cpu_seconds(), monotonic()
             sleep(trial.plan.idle_seconds)  # the measured time itself; nothing is waited for
@@ -224,6 +247,10 @@ def idle(trial: Trial) -> Sample:
 
 
 PLAIN_METRICS = (RATE, P50, P99)
+WORKERS_METRICS = (
+    *PLAIN_METRICS,
+    Metric("memory", "MiB/worker", "MiB resident in each worker", 1, "lower"),
+)
 
 
 def plain(name: str, title: str, requests: Requests, threads: int = 1) -> Case:
@@ -261,6 +288,23 @@ CASES: tuple[Case, ...] = (
         ),
         mix,
         THREADS,
+    ),
+    Case(
+        "workers",
+        f"hello world, {WORKERS} workers of 16 threads on all cores, which the load shares",
+        WORKERS_METRICS,
+        several_workers,
+        THREADS,
+        workers=WORKERS,
+    ),
+    Case(
+        "workers-demo",
+        "the demo's front page, from SQLite, as above",
+        WORKERS_METRICS,
+        several_workers,
+        THREADS,
+        workers=WORKERS,
+        target=DEMO,
     ),
     Case(
         "access-log",

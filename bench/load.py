@@ -74,7 +74,7 @@ def find_wrk() -> str:
 
 @contextmanager
 def pinned_child(
-    command: Sequence[str], core: int, environment: Mapping[str, str] | None = None
+    command: Sequence[str], core: int | None, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
     """A child on `core` with pipes both ways; killed if the block ends before it does."""
     with machine.pinned(core):
@@ -99,14 +99,14 @@ def wrk(url: str, requests: Requests, seconds: int) -> list[str]:
     return [*tool, *requests.method()]
 
 
-def warm_up(url: str, requests: Requests, seconds: float, core: int) -> None:
+def warm_up(url: str, requests: Requests, seconds: float, core: int | None) -> None:
     """The same load for a while, thrown away: imports, caches, thread pools and sockets settle."""
     with pinned_child(wrk(url, requests, 10), core) as child, suppress(subprocess.TimeoutExpired):
         child.communicate(timeout=seconds)
     # Leaving the block has ended wrk, however far it had come.
 
 
-def measure(url: str, requests: Requests, seconds: int, core: int) -> Rate:
+def measure(url: str, requests: Requests, seconds: int, core: int | None) -> Rate:
     """Run wrk to its end and read the line of JSON that `load.lua` writes."""
     with pinned_child(wrk(url, requests, seconds), core) as child:
         try:
@@ -159,7 +159,7 @@ class Client:
 
 @contextmanager
 def conversation(
-    command: Sequence[str], core: int, environment: Mapping[str, str] | None = None
+    command: Sequence[str], core: int | None, environment: Mapping[str, str] | None = None
 ) -> Iterator[Client]:
     """Start a program that answers in lines of JSON as a child of its own."""
     with pinned_child(command, core, environment) as child:
@@ -169,7 +169,7 @@ def conversation(
 
 
 @contextmanager
-def client(core: int, *arguments: object) -> Iterator[Client]:
+def client(core: int | None, *arguments: object) -> Iterator[Client]:
     """Start `client.py` with these arguments as a child of its own, on the load core."""
     with conversation([sys.executable, str(CLIENT), *map(str, arguments)], core) as started:
         yield started

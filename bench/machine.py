@@ -53,11 +53,16 @@ def choose_cores() -> Cores:
 
 
 @contextmanager
-def pinned(core: int) -> Iterator[None]:
+def pinned(core: int | None) -> Iterator[None]:
     """Pin this thread while a child is started: the child inherits it before its first instruction.
+
+    None: it may run on all of them.
 
     Pinning the child afterwards would miss the threads it has already made.
     """
+    if core is None:
+        yield
+        return
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:

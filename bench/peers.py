@@ -1,6 +1,6 @@
 """The peers: how each one is started, the way its own documentation recommends.
 
-Fair means here: one worker process, the same number of threads, keep-alive on, access log off
+Fair means here: the same number of worker processes and of threads, keep-alive on, access log off
 unless the case is about it, and room for as many connections as the case opens.
 """
 
@@ -27,6 +27,7 @@ class Launch:
     target: str
     port: int
     threads: int
+    workers: int = 1
     connections: int = MIN_CONNECTIONS
     log: Path | None = None
 
@@ -49,6 +50,7 @@ class Peer:
     distribution: str
     command: Callable[[Launch], list[str]]
     max_threads: int | None = None
+    has_workers: bool = False
     logs_access: bool = False
     keeps_alive: bool = True
     remark: str = ""
@@ -60,14 +62,16 @@ def stein(launch: Launch) -> list[str]:
     if launch.log:
         log = ["--access-log", "combined", "--access-log-file", str(launch.log)]
     serve = [str(launch.python), "-m", "stein", "serve", launch.target, "--bind", launch.address]
-    return [*serve, "--threads", str(launch.threads), *log]
+    # With one it serves itself; with more it supervises them.
+    workers = ["--workers", str(launch.workers)] if launch.workers > 1 else []
+    return [*serve, *workers, "--threads", str(launch.threads), *log]
 
 
 def granian(launch: Launch) -> list[str]:
     """Its log is a file by configuration only; the command's output is caught in one anyway."""
     return [
         *(launch.tool("granian"), launch.target),
-        *("--interface", "wsgi", "--no-ws", "--workers", "1"),
+        *("--interface", "wsgi", "--no-ws", "--workers", str(launch.workers)),
         *("--host", HOST, "--port", str(launch.port)),
         *("--blocking-threads", str(launch.threads)),
         *("--backlog", str(max(1024, launch.connections))),
@@ -81,7 +85,8 @@ def gunicorn(launch: Launch) -> list[str]:
     log = ["--access-logfile", str(launch.log)] if launch.log else []
     return [
         *(launch.tool("gunicorn"), launch.target, "--bind", launch.address),
-        *("-k", "gthread", "--workers", "1", "--threads", str(launch.threads)),
+        *("-k", "gthread", "--workers", str(launch.workers)),
+        *("--threads", str(launch.threads)),
         *("--keep-alive", "75", "--worker-connections", str(launch.connections)),
         *("--no-control-socket", *log),
     ]
@@ -125,12 +130,20 @@ def launched(name: str) -> Callable[[Launch], list[str]]:
 
 
 PEERS: tuple[Peer, ...] = (
-    Peer("stein", "stein", "stein", stein, logs_access=True),
-    Peer("granian", "granian", "granian", granian, logs_access=True),
+    Peer("stein", "stein", "stein", stein, has_workers=True, logs_access=True),
+    Peer("granian", "granian", "granian", granian, has_workers=True, logs_access=True),
     Peer("fastpysgi", "fastpysgi", "fastpysgi", launched("fastpysgi"), max_threads=1),
     Peer("uwsgi", "pyuwsgi", "pyuwsgi", uwsgi, logs_access=True, remark="router + 1 worker"),
     Peer("waitress", "waitress", "waitress", waitress),
-    Peer("gunicorn", "gunicorn", "gunicorn", gunicorn, logs_access=True, remark="gthread"),
+    Peer(
+        "gunicorn",
+        "gunicorn",
+        "gunicorn",
+        gunicorn,
+        has_workers=True,
+        logs_access=True,
+        remark="gthread",
+    ),
     Peer(
         "werkzeug",
         "werkzeug",

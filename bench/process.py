@@ -39,6 +39,11 @@ def members(session: int) -> list[int]:
     return found
 
 
+def resident(pid: int) -> int:
+    """Resident memory of one process now, in bytes."""
+    return memory([pid], "VmRSS")
+
+
 def cpu_seconds(pids: list[int]) -> float:
     """User and system time the processes have used so far."""
     total = 0

@@ -119,7 +119,7 @@ def run_case(case: Case, peers: Sequence[Peer], run: Run) -> None:
     for _ in range(rounds):
         for peer in peers:
             if outcomes[peer.name].why_not is None:
-                launch = Launch(run.environment.python, case.target, 0, case.threads)
+                launch = Launch(run.environment.python, case.target, 0, case.threads, case.workers)
                 measure(Trial(peer, launch, run.cores, run.plan), case, outcomes[peer.name])
 
 

@@ -48,6 +48,10 @@ class Server:
         """The server and all its children."""
         return process.members(self.pid)
 
+    def children(self) -> list[int]:
+        """Those of them that it has started."""
+        return [pid for pid in self.processes() if pid != self.pid]
+
     def resident(self) -> int:
         """Resident memory of all of them now, in bytes."""
         return process.memory(self.processes(), "VmRSS")
@@ -133,7 +137,7 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def serving(peer: Peer, launch: Launch, core: int, path: str) -> Iterator[Server]:
+def serving(peer: Peer, launch: Launch, core: int | None, path: str) -> Iterator[Server]:
     """Run `peer` on `core` for the length of the block; it has answered `path` with 200 before."""
     with tempfile.NamedTemporaryFile(prefix=f"bench-{peer.name}-", suffix=".log") as output:
         try:

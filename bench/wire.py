@@ -56,7 +56,7 @@ FALCON_FLOOR = 1.0
 def weighed(requests: Requests, trial: Trial) -> Sample:
     """Throughput; the processor time of the server's processes, and what they hold in memory."""
     with trial.server(requests.path) as server:
-        url, plan, core = server.url(requests.path), trial.plan, trial.cores.load
+        url, plan, core = server.url(requests.path), trial.plan, trial.load_core
         load.warm_up(url, requests, plan.warmup, core)
         before = server.cpu_seconds()
         found = load.measure(url, requests, plan.seconds, core)
