@@ -133,8 +133,8 @@ class Batch:
             connection = call.connection
             if now is None and connection.engine.observer is not None:
                 now = monotonic()
-            call.send_kept()
             if shown is not None:
-                shown.leave()
+                shown.leave()  # before it is sent, see Call._send_whole
                 self._places.append(shown)
+            call.send_kept()
             connection.after_call(call, leading, True, now)

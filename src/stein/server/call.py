@@ -319,10 +319,15 @@ class Call:
         data, length, _, bodiless = head
         if length == len(body) and not bodiless:
             exchange.sent_bytes = length
-            if self.worker.keeps and length <= LARGEST:
+            worker = self.worker
+            if worker.keeps and length <= LARGEST:
                 self.kept = data + body
-            else:
-                connection.write(data, body)
+                return
+            if worker.told:
+                # Before and not after: a thread that comes back from a system call may have to wait
+                # for the interpreter, and be killed there with an answer that was sent.
+                worker.place.since[0] = 0.0
+            connection.write(data, body)
         elif bodiless:
             self.connection.write(data)
         elif length < len(body):

@@ -110,8 +110,7 @@ class Crew:
         self.last_inline = 0.0
         self.pace = Pace()
         self.trust = Trust()
-        # With a parent that will ask what a killed process held: what is kept is shown, and what
-        # is answered is not held any more, at once.
+        # With a parent that will ask what a killed process held, what is kept is shown, too.
         self._told = engine.board is None
         self._kept_places = deque(
             place.extra("sending")  # noqa: S610 - no SQL
@@ -144,7 +143,11 @@ class Crew:
 
     def work_alone(self) -> None:
         """With ``threads=1``: be the crew, in the calling thread, until it is stopped."""
-        worker = Worker(threading.current_thread().name, Batch(self.trust, self._kept_places))
+        worker = Worker(
+            threading.current_thread().name,
+            Batch(self.trust, self._kept_places),
+            told=self._told,
+        )
         worker.thread = threading.current_thread()
         worker.place = self._place.thread(worker.name)
         self.workers.append(worker)
@@ -290,7 +293,9 @@ class Crew:
         if self._parked:
             return self._parked.pop()
         self._named += 1
-        worker = Worker(f"stein-{self._named}", Batch(self.trust, self._kept_places))
+        worker = Worker(
+            f"stein-{self._named}", Batch(self.trust, self._kept_places), told=self._told
+        )
         worker.thread = threading.Thread(
             target=self._work, args=(worker,), name=worker.name, daemon=True
         )
@@ -419,8 +424,6 @@ class Crew:
             self.monitor.wake()
         call.run(worker)
         took = exchange.left - exchange.entered
-        if self._told:
-            worker.place.since[0] = 0.0
         try:
             self.token.pop()
             leading = True
@@ -450,8 +453,6 @@ class Crew:
             return False
         worker.call = None
         self.last_inline = exchange.left
-        if self._told:
-            worker.place.since[0] = 0.0
         if not batch.open or not batch.take(call):
             call.connection.after_call(call, True, True)
         return True

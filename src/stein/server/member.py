@@ -20,6 +20,7 @@ class Worker:
 
     :param name: of the thread.
     :param batch: for the answers that it keeps while it leads.
+    :param told: somebody will ask what the process held when it was killed.
     """
 
     __slots__ = (
@@ -37,15 +38,17 @@ class Worker:
         "progress",
         "task",
         "thread",
+        "told",
         "unusual",
         "wake",
     )
 
     place: ThreadPlace  #: on the board; None until the thread has taken it
 
-    def __init__(self, name: str, batch: Batch) -> None:
+    def __init__(self, name: str, batch: Batch, *, told: bool) -> None:
         self.name = name
         self.batch = batch
+        self.told = told
         self.keeps = False  #: the answer of its call is not sent but kept, if it is a whole one
         self.place = None  # type: ignore[assignment] # before its first task
         #: its calls are short: of each the board needs no more than the line and since when

@@ -291,7 +291,11 @@ class DefaultJSONProvider(JSONProvider):
         :param kwargs: the items of a dict, instead.
         """
         app = self._app
-        if len(args) == 1 and not kwargs:
+        # PERF: what nearly all calls come to, without the call that settles the rest.
+        value: Any
+        if kwargs and not args:
+            value = kwargs
+        elif len(args) == 1 and not kwargs:
             value = args[0]
         else:
             value = self._prepare_response_obj(args, kwargs)
