@@ -117,6 +117,11 @@ def test_a_table_in_pyproject(tmp_path: Path) -> None:
             r"the configuration file raised .*conf\.py:1: ModuleNotF",
         ),
         ("conf.py", "x = = 1", r"the configuration file raised .*conf\.py:1: SyntaxError"),
+        (
+            "conf.py",
+            "import sys\nsys.exit('no database')",
+            r"the configuration file raised .*conf\.py:2: SystemExit: no database",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read(tmp_path: Path, name: str, text: str, message: str) -> None:

@@ -189,7 +189,7 @@ def read_python(path: str, text: str, folder: Path) -> ConfigFile:
 def execute(path: str, text: str) -> dict[str, Any]:
     """Run a configuration file that is a program, and return what it has defined.
 
-    :raises ConfigurationError: it raised; the exception is the cause.
+    :raises ConfigurationError: it raised, or called sys.exit(); the exception is the cause.
     """
     names: dict[str, Any] = {
         "__file__": path,
@@ -201,7 +201,7 @@ def execute(path: str, text: str) -> dict[str, Any]:
     try:
         code = compile(text, path, "exec", dont_inherit=True)
         exec(code, names)  # noqa: S102 - it is a program, and the operator's own
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # it may end itself; a server that reads it goes on
         message = f"the configuration file raised {whereabouts(error)}"
         raise ConfigurationError(message) from error
     finally:
