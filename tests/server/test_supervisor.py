@@ -46,7 +46,7 @@ class World:
         self.board = Board.for_settings(self.plan.settings, 8)
         self.control = Control(folder / "control.sock")
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.broken = False
+        self.broken: Exception | None = None
         self.supervisor = Supervisor(
             self.plan, [self.listener], NOWHERE, self.board,
             control=self.control,
@@ -75,8 +75,8 @@ class World:
         raise ValueError("this hook fails")
 
     def reread(self) -> Plan:
-        if self.broken:
-            raise ConfigurationError("threads=x: must be a number")
+        if self.broken is not None:
+            raise self.broken
         return self.plan
 
     def turn(self) -> None:
@@ -144,10 +144,38 @@ def test_readiness_is_told_and_a_hook_that_fails_costs_nothing(
 
 
 def test_a_configuration_that_is_wrong_gives_the_reload_up(world: World) -> None:
-    world.broken = True
+    world.broken = ConfigurationError("threads=x: must be a number")
     world.supervisor.reload(world.answers.append)
     assert world.answers == [Outcome(ok=False, text="threads=x: must be a number", code=2)]
     assert world.fleet.generation == 1
+
+
+def test_whatever_reading_the_configuration_raises_is_answered(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.broken = ValueError("a dictionary was expected")
+    answer = ask(world, command="reload")
+    text = "ValueError: a dictionary was expected"
+    assert (answer["ok"], answer["code"]) == (False, 2)
+    assert answer["text"].startswith("the configuration cannot be read: ")
+    assert answer["text"].endswith(text)
+    assert "ValueError" in answer["traceback"]
+    assert "the reload was given up: the configuration cannot be read: " in caplog.text
+    assert world.fleet.generation == 1
+
+
+def test_a_visitor_whose_command_fails_is_answered(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("no such descriptor")
+
+    monkeypatch.setattr(world.supervisor, "dump", fail)
+    answer = ask(world, command="dump")
+    assert answer["text"].startswith("internal error of the supervisor: ")
+    assert answer["text"].endswith("RuntimeError: no such descriptor; its log has more")
+    assert (answer["ok"], answer["code"]) == (False, 1)
+    assert "internal error of the supervisor" in caplog.text
 
 
 def test_pausing_lets_all_end_and_a_reload_goes_on(

@@ -177,6 +177,11 @@ def test_values(tmp_path: Path, text: str, ours: dict[str, Any]) -> None:
             "there is one list of proxies",
         ),
         ("bind = 7\nworkers = [1]", "workers = [1]: must be a text, a number, true or false"),
+        (
+            "secure_scheme_headers = 'X-FORWARDED-PROTO'",
+            'must be a dict, such as {"X-FORWARDED-PROTO": "https"}',
+        ),
+        ("limit_request_line = '²'", "it cannot be used: ValueError: invalid literal for int()"),
     ],
 )
 def test_faults(tmp_path: Path, text: str, fault: str) -> None:
@@ -202,6 +207,17 @@ def test_a_module_is_a_configuration_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert given(read_config("python:conf_as_module", tmp_path)) == {"workers": "3"}
     (tmp_path / "my.gunicorn.py").write_text("workers = 2\n")
     assert given(read_config("file:my.gunicorn.py", tmp_path)) == {"workers": "2"}
+
+
+@pytest.mark.parametrize("name", ["no_such_package.conf", "breaking.conf"])
+def test_a_module_whose_package_cannot_be_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "breaking").mkdir()
+    (tmp_path / "breaking" / "__init__.py").write_text("raise SystemExit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigurationError, match=f"--config python:{name}: it cannot be imported"):
+        read_config(f"python:{name}", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stein.clock import monotonic
 from stein.server.fleet import Outcome
 from stein.server.recycler import resident_memory
+from stein.tracebacks import whereabouts
 
 if TYPE_CHECKING:
     from stein.server.board import Board
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from stein.server.supervisor import Supervisor
 
 __all__ = ["Reception"]
+
+logger: Final = logging.getLogger("stein.error")
 
 
 class Reception:
@@ -38,8 +42,13 @@ class Reception:
         method = getattr(self, f"_do_{name}", None) if name.isidentifier() else None
         if method is None:
             self._answer(visitor, Outcome(ok=False, text=f"there is no command {name!r}", code=2))
-        else:
+            return
+        try:
             method(command, visitor)
+        except Exception as error:
+            logger.exception("internal error of the supervisor")
+            text = f"internal error of the supervisor: {whereabouts(error)}; its log has more"
+            self._answer(visitor, Outcome(ok=False, text=text, code=1))
 
     @staticmethod
     def _answer(visitor: Visitor, outcome: Outcome) -> None:

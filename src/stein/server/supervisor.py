@@ -36,6 +36,7 @@ from stein.server.process import READY, RETIRING, WorkerProcess, spawn
 from stein.server.reception import Reception
 from stein.server.recycler import Recycler
 from stein.server.upgrade import Upgrade
+from stein.tracebacks import render, whereabouts
 
 if TYPE_CHECKING:
     import socket
@@ -367,14 +368,15 @@ class Supervisor:
 
     def reload(self, answer: Callable[[Outcome], object] = lambda _: None) -> None:
         """Replace the workers by such with the program as it is now."""
-        plan = before = self.plan
-        if self._hooks.reread is not None:
-            try:
-                plan = self._hooks.reread()
-            except ConfigurationError as error:
-                logger.error("the reload was given up: %s", error)  # noqa: TRY400 - says it all
-                answer(Outcome(ok=False, text=str(error), code=2))
-                return
+        before = self.plan
+        try:
+            plan = before if self._hooks.reread is None else self._hooks.reread()
+        except Exception as error:  # noqa: BLE001 - it runs the operator's own program
+            outcome = outcome_of(error)
+            trace = f"\n{outcome.traceback.rstrip()}" if outcome.traceback else ""
+            logger.error("the reload was given up: %s%s", outcome.text, trace)  # noqa: TRY400 - ours
+            answer(outcome)
+            return
         logger.info("reloading")
         self._hooks.notify("RELOADING=1")
         self._plans[self.fleet.next_generation()] = plan
@@ -483,6 +485,16 @@ class Supervisor:
         if self._control is not None:
             self._control.close()
         self._poller.close()
+
+
+def outcome_of(error: Exception) -> Outcome:
+    """Return what is said of a configuration that could not be read."""
+    if isinstance(error, ConfigurationError):  # it says it all, unless a program raised it
+        cause = error.__cause__
+        trace = "" if cause is None else render(cause)
+        return Outcome(ok=False, text=str(error), traceback=trace, code=2)
+    text = f"the configuration cannot be read: {whereabouts(error)}"
+    return Outcome(ok=False, text=text, traceback=render(error), code=2)
 
 
 def rules_of(plan: Plan) -> Rules:

@@ -16,9 +16,11 @@ from stein.errors import ConfigurationError
 from stein.serving.configfile import FIELDS, SLIP, ConfigFile, execute, is_slip, lines_of, worded
 from stein.serving.gunicorntable import FLAGS, OURS, REFUSED, TABLE, UNTOLD
 from stein.serving.load import Given
+from stein.tracebacks import whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from importlib.machinery import ModuleSpec
 
     from stein.serving.gunicorntable import Row
 
@@ -82,7 +84,7 @@ def read_gunicorn_config(path: str, folder: Path) -> ConfigFile:
     place = folder / path.removeprefix("file:")
     shown = path.removeprefix("file:")
     if path.startswith("python:"):
-        spec = importlib.util.find_spec(path.removeprefix("python:"))
+        spec = spec_of(path.removeprefix("python:"))
         if spec is None or spec.origin is None:
             raise ConfigurationError(f"--config {path}: there is no such module")
         place, shown = Path(spec.origin), spec.origin
@@ -107,6 +109,18 @@ def read_gunicorn_config(path: str, folder: Path) -> ConfigFile:
     Turning(file, said).turn()
     add_hooks(file, said, place)
     return file
+
+
+def spec_of(name: str) -> ModuleSpec | None:
+    """Return where a module is; the packages that it is in are imported for that.
+
+    :raises ConfigurationError: one of them cannot be.
+    """
+    try:
+        return importlib.util.find_spec(name)
+    except (Exception, SystemExit) as error:
+        message = f"--config python:{name}: it cannot be imported: {whereabouts(error)}"
+        raise ConfigurationError(message) from error
 
 
 def add_hooks(file: ConfigFile, said: Mapping[str, Said], place: Path) -> None:
@@ -212,16 +226,21 @@ class Turning:
     def turn(self) -> None:
         """Do so for all of it."""
         for name, each in self._said.items():
-            row = TABLE[name]
-            special: Callable[[Said], None] | None = getattr(self, f"_{name}", None)
-            if row.fate == REFUSED and is_default(row, each.value):
-                continue
-            if special is not None:
-                special(each)
-            elif row.fate == REFUSED:
-                self._refuse(each, row.note)
-            elif row.fate == OURS and not callable(each.value):
-                self._give(row.ours[0], each.value, each)
+            try:
+                self._turn_one(TABLE[name], each)
+            except Exception as error:  # noqa: BLE001 - a program may give objects of any kind
+                self._file.mistakes.append(f"{each}: it cannot be used: {whereabouts(error)}")
+
+    def _turn_one(self, row: Row, each: Said) -> None:
+        special: Callable[[Said], None] | None = getattr(self, f"_{row.name}", None)
+        if row.fate == REFUSED and is_default(row, each.value):
+            return
+        if special is not None:
+            special(each)
+        elif row.fate == REFUSED:
+            self._refuse(each, row.note)
+        elif row.fate == OURS and not callable(each.value):
+            self._give(row.ours[0], each.value, each)
 
     def _give(self, ours: str, value: object, each: Said) -> None:
         before = len(self._file.mistakes)
@@ -324,7 +343,10 @@ class Turning:
                 self._refuse(each, "must be NAME=VALUE")
 
     def _secure_scheme_headers(self, each: Said) -> None:
-        fields = {str(key).upper(): value for key, value in dict(each.value).items()}
+        if not isinstance(each.value, dict):
+            self._refuse(each, 'must be a dict, such as {"X-FORWARDED-PROTO": "https"}')
+            return
+        fields = {str(key).upper(): value for key, value in each.value.items()}
         if not fields.items() <= SCHEME_FIELDS.items():
             self._refuse(each, TABLE["secure_scheme_headers"].note)
 
