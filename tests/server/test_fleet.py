@@ -116,8 +116,8 @@ class Scene:
         for worker in self.fleet.booting:
             self.say(worker, "ready")
 
-    def reload(self) -> None:
-        self.fleet.reload(self.answers.append, self.now)
+    def reload(self, wanted: int | None = None) -> None:
+        self.fleet.reload(self.answers.append, self.now, wanted)
         self.adjust()
 
     @property
@@ -243,6 +243,53 @@ def test_a_second_reload_overtakes_the_first_and_both_are_answered(scene: Scene)
         scene.say(scene.fleet.booting[0], "ready")
     assert [each.ok for each in scene.answers] == [True, True]
     assert {worker.generation for worker in scene.fleet.ready} == {3}
+
+
+def test_a_reload_that_is_given_up_leaves_the_number_of_workers_as_it_was(scene: Scene) -> None:
+    for wanted in (4, 1):
+        scene.reload(wanted)
+        scene.end(scene.fleet.booting[0], 1)
+        for retired in [each for each in scene.fleet.workers if each.state == RETIRING]:
+            scene.end(retired, -signal.SIGKILL)
+        assert not scene.answers[-1].ok
+        assert scene.fleet.wanted == 2
+        assert len(scene.fleet.ready) == 2
+        assert scene.fleet.booting == []
+
+
+def test_a_reload_to_fewer_workers_lets_none_go_before_it_is_done() -> None:
+    scene = Scene(3, 12)
+    scene.boot()
+    scene.reload(1)
+    while scene.fleet.is_reloading:
+        assert len(scene.fleet.ready) == 3
+        scene.say(scene.fleet.booting[0], "ready")
+    scene.adjust()
+    assert scene.answers[0].ok
+    assert [each.generation for each in scene.fleet.ready] == [2]
+
+
+def test_more_workers_are_there_at_once_and_what_is_asked_for_meanwhile_counts(
+    scene: Scene,
+) -> None:
+    scene.reload(4)
+    assert len(scene.fleet.booting) == 2
+    scene.fleet.scale(3)
+    scene.end(scene.fleet.booting[0], 1)
+    assert not scene.answers[0].ok
+    assert scene.fleet.wanted == 3
+
+
+def test_a_paused_server_stays_paused_when_its_reload_is_given_up(scene: Scene) -> None:
+    scene.fleet.scale(0)
+    scene.adjust()
+    for worker in list(scene.fleet.workers):
+        scene.end(worker)
+    scene.reload(2)
+    scene.end(scene.fleet.booting[0], 1)
+    assert not scene.answers[0].ok
+    assert scene.fleet.wanted == 0
+    assert not scene.fleet.stopping
 
 
 def test_four_that_want_to_be_replaced_are_so_one_at_a_time() -> None:

@@ -194,6 +194,21 @@ def test_pausing_lets_all_end_and_a_reload_goes_on(
     assert ask(world, command="status")["parent"]["state"] == "reloading"
 
 
+@pytest.mark.parametrize(("configured", "wanted"), [(3, 3), (9, 2), (1, 2)])
+def test_the_number_of_workers_of_a_reload_that_fails_is_taken_back(
+    world: World, configured: int, wanted: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.plan = Plan(Settings(workers=configured, heartbeat_timeout=0), "shop:app")
+    world.supervisor.reload(world.answers.append)
+    assert world.fleet.wanted == wanted
+    assert ("9 workers: this server may have 1 to 4" in caplog.text) is (configured == 9)
+    world.fleet.adjust(1e9)
+    world.fleet.on_exit(world.fleet.booting[0], 1, 1e9)
+    assert not world.answers[0].ok
+    assert world.fleet.wanted == 2
+    assert world.supervisor.plan.settings.workers == 2
+
+
 def test_a_terminal_that_goes_away_ends_the_server(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

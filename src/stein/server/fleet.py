@@ -11,7 +11,7 @@ Decision.
     are this same rule with another reason, so a worker is retired only when more than the wanted
     number serve, and only one is replaced at a time.
     A reload whose first failure comes before its end is given up: the old version is the wanted
-    one again.
+    one again, and as many workers as before.
     What fails is tried again after a pause that doubles; if it has failed too often while nobody
     serves at all, the server gives up.  One that has never served gives up at once.
 
@@ -87,9 +87,15 @@ class Starter(Protocol):
 
 @dataclass(slots=True)
 class Rollout:
-    """A reload under way."""
+    """A reload under way.
+
+    ``previous`` is the generation before it, ``before`` how many workers were wanted then, and
+    ``after`` how many will be when it is done.
+    """
 
     previous: int
+    before: int
+    after: int
     answers: list[Callable[[Outcome], object]] = field(default_factory=list)
 
 
@@ -166,27 +172,36 @@ class Fleet:
         return worker.generation != self.generation or worker.replace is not None
 
     def scale(self, wanted: int) -> None:
-        """Have another number of workers."""
+        """Have another number of workers, whatever becomes of a reload under way."""
         self.wanted = wanted
+        if self._rollout is not None:
+            self._rollout.before = self._rollout.after = wanted
 
     def next_generation(self) -> int:
         """Return the number that the next reload will have."""
         return self._generations + 1
 
-    def reload(self, answer: Callable[[Outcome], object], now: float) -> None:
+    def reload(
+        self, answer: Callable[[Outcome], object], now: float, wanted: int | None = None
+    ) -> None:
         """Replace all workers, one after the other.  A reload under way is overtaken.
 
         :param answer: called when it is done, or given up.
         :param now: the moment.
+        :param wanted: how many workers the new version is to have; as many as there are, if not
+            given.  More of them start at once, fewer are had when it is done.
         """
         if self.stopping:
             answer(Outcome(ok=False, text="the server is stopping", code=1))
             return
         self._generations += 1
         if self._rollout is None:
-            self._rollout = Rollout(self.generation)
+            self._rollout = Rollout(self.generation, self.wanted, self.wanted)
         self.generation = self._generations
         self._rollout.answers.append(answer)
+        if wanted is not None:
+            self._rollout.after = wanted
+            self.wanted = max(self._rollout.before, wanted)
         self._not_before = 0.0
         for worker in self.booting:  # what they import may be the old program
             worker.retire(now, 0.0)
@@ -388,6 +403,7 @@ class Fleet:
         rollout = self._rollout
         assert rollout is not None  # noqa: S101 - asked before
         failed, self.generation = self.generation, rollout.previous
+        rollout.after = rollout.before
         for worker in self.workers:
             if worker.generation == failed and worker.state == BOOTING:
                 worker.retire(now, 0.0)
@@ -401,7 +417,10 @@ class Fleet:
 
     def _finish_rollout(self, outcome: Outcome) -> None:
         rollout, self._rollout = self._rollout, None
-        for answer in rollout.answers if rollout is not None else ():
+        if rollout is None:
+            return
+        self.wanted = rollout.after
+        for answer in rollout.answers:
             answer(outcome)
 
     # -- time --------------------------------------------------------------------------------

@@ -380,11 +380,31 @@ class Supervisor:
         logger.info("reloading")
         self._hooks.notify("RELOADING=1")
         self._plans[self.fleet.next_generation()] = plan
-        if self.fleet.wanted == 0:  # it was paused
-            self.fleet.scale(plan.settings.workers)
-        elif plan.settings.workers != before.settings.workers:  # not what somebody scaled to
-            self.scale(plan.settings.workers)
-        self.fleet.reload(lambda outcome: self._on_reloaded(outcome, answer), monotonic())
+        self.fleet.reload(
+            lambda outcome: self._on_reloaded(outcome, answer), monotonic(),
+            self._wanted_by(plan.settings.workers, before.settings.workers),
+        )  # fmt: skip
+
+    def _wanted_by(self, configured: int, before: int) -> int | None:
+        """Return how many workers a reload asks for, if it does.
+
+        :param configured: what the configuration says now.
+        :param before: what it said at the last reload.
+        """
+        if self.fleet.wanted != 0 and configured == before:
+            return None  # perhaps somebody has scaled since
+        refusal = self._refusal(configured)
+        if refusal:
+            logger.warning("%s", refusal)
+            return self.fleet.wanted or before
+        return configured
+
+    def _refusal(self, wanted: int) -> str:
+        """Return why there cannot be so many workers; empty if there can."""
+        most = self._board.workers // 2
+        if 1 <= wanted <= most:
+            return ""
+        return f"{wanted} workers: this server may have 1 to {most}; restart it for more"
 
     def _on_reloaded(self, outcome: Outcome, answer: Callable[[Outcome], object]) -> None:
         if outcome.ok:
@@ -412,11 +432,10 @@ class Supervisor:
 
     def scale(self, wanted: int) -> Outcome:
         """Have so many workers."""
-        most = self._board.workers // 2
-        if not 1 <= wanted <= most:
-            text = f"{wanted} workers: this server may have 1 to {most}; restart it for more"
-            logger.warning("%s", text)
-            return Outcome(ok=False, text=text, code=1)
+        refusal = self._refusal(wanted)
+        if refusal:
+            logger.warning("%s", refusal)
+            return Outcome(ok=False, text=refusal, code=1)
         logger.info("%d workers instead of %d", wanted, self.fleet.wanted)
         self.fleet.scale(wanted)
         return Outcome(ok=True, text=f"{wanted} workers")
