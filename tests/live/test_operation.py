@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stein.server.privileges import Identity, barrier
+from tests.live.supervised import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,6 +125,29 @@ class Manager:
             self.heard.append(message)
             if text in message.splitlines():
                 return message
+
+    def until_one_begins(self, text: str, unlike: list[int]) -> str:
+        """Wait for a line that begins so, and goes on with none of these numbers."""
+        known = {f"{text}{number}" for number in unlike}
+        while True:
+            for line in self.sock.recv(4096).decode().splitlines():
+                if line.startswith(text) and line not in known:
+                    return line
+
+    def until_gone(self, pid: int) -> None:
+        """Wait for the end of a process that is not ours."""
+        end = time.monotonic() + BOUND
+        while is_alive(pid):
+            assert time.monotonic() < end, f"process {pid} goes on"
+            time.sleep(0.01)
+
+    def forget(self) -> None:
+        """Leave out what has come so far."""
+        self.sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.sock.recv(4096)
+        self.sock.settimeout(BOUND)
 
 
 @pytest.fixture
@@ -267,6 +291,29 @@ def test_a_service_manager_hears_of_reloads_and_gets_signs_of_life(
         process.terminate()
         manager.until("STOPPING=1")
     assert process.returncode == 0
+
+
+def test_signs_of_life_go_on_after_every_upgrade(folder: Path, manager: Manager) -> None:
+    variables = environment(NOTIFY_SOCKET=manager.path, WATCHDOG_USEC="200000")
+    words = command("serve", "shop:app", "-w", "1", "--port", "0", "--control", "off")
+    # systemd names the process that it has started.
+    script = 'WATCHDOG_PID=$$ exec "$@"'
+    with running(["sh", "-c", script, "sh", *words], folder, env=variables) as process:
+        assert f"MAINPID={process.pid}" in manager.until("READY=1")
+        pids = [process.pid]
+        try:
+            for _ in range(2):
+                os.kill(pids[-1], signal.SIGUSR2)
+                line = manager.until_one_begins("MAINPID=", unlike=pids)
+                pids.append(int(line.partition("=")[2]))
+                if len(pids) == 2:
+                    process.wait(BOUND)
+                manager.until_gone(pids[-2])
+                manager.forget()
+                manager.until("WATCHDOG=1")
+        finally:
+            os.kill(pids[-1], signal.SIGTERM)
+        manager.until_gone(pids[-1])
 
 
 def test_sockets_from_a_service_manager(folder: Path, manager: Manager) -> None:

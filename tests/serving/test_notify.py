@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stein.serving.notify import NEVER, Notifier, Watchdog
+from stein.serving.notify import NEVER, Notifier, Watchdog, for_successor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +69,19 @@ def test_a_manager_that_is_gone_or_stuck_stops_nothing(tmp_path: Path) -> None:
 )
 def test_which_signs_of_life_are_wanted(variables: dict[str, str], seconds: float) -> None:
     assert Notifier(variables).watchdog == seconds
+
+
+@pytest.mark.parametrize(
+    ("pid", "successors"),
+    [(MINE, MINE), (str(os.getppid()), MINE), ("1" + MINE, "1" + MINE), (None, None)],
+)
+def test_whoever_takes_over_gives_the_signs_of_life(
+    pid: str | None, successors: str | None
+) -> None:
+    variables = {"WATCHDOG_USEC": "3000000", "SHOP": "1"}
+    given = variables if pid is None else {**variables, "WATCHDOG_PID": pid}
+    wanted = variables if successors is None else {**variables, "WATCHDOG_PID": successors}
+    assert for_successor(given) == wanted
 
 
 def test_a_loop_gives_a_sign_in_half_the_time(manager: tuple[str, socket.socket]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-__all__ = ["Notifier", "Watchdog"]
+__all__ = ["Notifier", "Watchdog", "for_successor"]
 
 NEVER: Final = float("inf")
 
@@ -86,10 +86,28 @@ def address_in(text: str) -> str | bytes | None:
 def watchdog_in(environ: Mapping[str, str]) -> float:
     """Return the seconds that a service manager lets pass without a sign of life; 0: for ever."""
     microseconds, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
-    # The parent is the one that an upgraded server takes over from.
-    if not microseconds.isdigit() or pid not in {"", str(os.getpid()), str(os.getppid())}:
+    if not microseconds.isdigit() or (pid and not is_meant(pid)):
         return 0.0
     return int(microseconds) / 1e6
+
+
+def is_meant(pid: str) -> bool:
+    """Whether a process id of ``WATCHDOG_PID`` means this one."""
+    # The parent is the one that an upgraded server takes over from.
+    return pid in {str(os.getpid()), str(os.getppid())}
+
+
+def for_successor(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a process that this one starts to take over from it.
+
+    The manager has named the process that it started, whose process id no successor has; the
+    first of them is known by its parent, and so is each after it if this one says so.  To be
+    called at the start: later the parent may have ended.
+    """
+    variables = dict(environ)
+    if is_meant(variables.get("WATCHDOG_PID", "")):
+        variables["WATCHDOG_PID"] = str(os.getpid())
+    return variables
 
 
 class Watchdog:

@@ -24,7 +24,7 @@ from stein.server.upgrade import Inheritance, Successor, start_successor
 from stein.serving.banner import banner
 from stein.serving.files import raise_file_limit
 from stein.serving.logs import configure_error_log, make_access_log, may_colour
-from stein.serving.notify import NEVER
+from stein.serving.notify import NEVER, for_successor
 from stein.serving.observing import sending_metrics
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def supervise(
     :returns: the exit code.
     :raises ConfigurationError: something cannot work; no worker was started.
     """
-    environ = dict(os.environ)  # as it was given, for whoever takes over
+    environ = for_successor(os.environ)  # as it was given, for whoever takes over
     inheritance = Inheritance.take(os.environ)
     try:
         with ExitStack() as stack:
