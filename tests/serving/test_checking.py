@@ -67,18 +67,68 @@ def test_a_python_that_the_user_may_not_read(
     ]
 
 
-def test_log_files_are_given_to_the_workers_user(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What root gives away to user 7 of group 8."""
     given: list[Any] = []
     monkeypatch.setattr(checking, "identity_of", lambda _settings: Identity(7, 8, ()))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(os, "fchown", lambda _fd, uid, gid: given.append((uid, gid)))
+    return given
+
+
+def test_log_files_are_given_to_the_workers_user(tmp_path: Path, given: list[Any]) -> None:
     give_files(Settings(access_log_file=str(tmp_path / "a"), error_log_file="/dev/null"))
     assert given == [(7, 8)]
     assert (tmp_path / "a").is_file()
     with pytest.raises(ConfigurationError, match=r"access_log_file='.*' cannot be given to user 7"):
         give_files(Settings(access_log_file=str(tmp_path / "no" / "a")))
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_no_file_is_given_that_a_link_leads_to(
+    tmp_path: Path, given: list[Any], *, exists: bool
+) -> None:
+    target, link = tmp_path / "shadow", tmp_path / "a"
+    if exists:
+        target.write_text("")
+    link.symlink_to(target)
+    with pytest.raises(ConfigurationError) as caught:
+        give_files(Settings(access_log_file=str(link), error_log_file="-"))
+    assert str(caught.value) == (
+        f"access_log_file='{link}' cannot be given to user 7: it is a symbolic link, and may lead "
+        "to a file that is not meant. Name that file itself."
+    )
+    assert given == []
+    assert target.exists() is exists
+
+
+def test_no_file_is_given_that_has_another_name(tmp_path: Path, given: list[Any]) -> None:
+    (tmp_path / "shadow").write_text("")
+    (tmp_path / "a").hardlink_to(tmp_path / "shadow")
+    with pytest.raises(ConfigurationError, match=r"to user 7: it has 2 names .*Name a file of its"):
+        give_files(Settings(access_log_file=str(tmp_path / "a"), error_log_file="-"))
+    assert given == []
+
+
+def test_what_is_no_file_is_logged_to_and_not_given(tmp_path: Path, given: list[Any]) -> None:
+    (tmp_path / "null").symlink_to(os.devnull)  # as /dev/stdout leads to a pipe
+    os.mkfifo(tmp_path / "pipe")
+    give_files(
+        Settings(access_log_file=str(tmp_path / "null"), error_log_file=str(tmp_path / "pipe"))
+    )
+    assert given == []
+
+
+def test_a_file_that_is_the_users_already_may_be_a_link(
+    tmp_path: Path, given: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "log").write_text("")
+    (tmp_path / "a").symlink_to(tmp_path / "log")
+    owner = Identity((tmp_path / "log").stat().st_uid, 8, ())
+    monkeypatch.setattr(checking, "identity_of", lambda _settings: owner)
+    give_files(Settings(access_log_file=str(tmp_path / "a"), error_log_file="-"))
+    assert given == []
 
 
 def test_nothing_is_given_away_where_nobody_changes(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +18,7 @@ from stein.serving.logconfig import read_log_config
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from stein.server.privileges import Identity
     from stein.server.settings import Settings
     from stein.serving.configuration import Configuration
 
@@ -112,7 +115,9 @@ def check_application(configuration: Configuration, target: str) -> None:
 def give_files(settings: Settings) -> None:
     """Let the workers' user write the log files that root has to make.
 
-    :raises ConfigurationError: it cannot be done.
+    The folder may be that user's, who may have put there whatever leads to a file of root's.
+
+    :raises ConfigurationError: it cannot be done, or must not.
     """
     identity = identity_of(settings)
     if identity is None or os.geteuid() != 0:
@@ -122,10 +127,51 @@ def give_files(settings: Settings) -> None:
         if path == "-":
             continue
         try:
-            # Only a file of our own: what root is told to log to may be a device.
-            with Path(path).open("ab") as file:
-                if Path(path).is_file():
-                    os.fchown(file.fileno(), identity.uid, identity.gid)
+            refusal = give_file(path, identity)
         except OSError as error:
             message = f"{name}={path!r} cannot be given to user {identity.uid}: {error.strerror}"
             raise ConfigurationError(message) from error
+        if refusal:
+            message = f"{name}={path!r} cannot be given to user {identity.uid}: {refusal}"
+            raise ConfigurationError(message)
+
+
+def give_file(path: str, identity: Identity) -> str:
+    """Make a log file if there is none, and let a user have it; return why not, or nothing.
+
+    :raises OSError: it cannot be opened.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        number = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a pipe that nobody reads yet
+            return ""
+        if Path(path).is_symlink():  # systems differ in the error's number
+            return "" if needs_no_giving(Path(path), identity) else (
+                "it is a symbolic link, and may lead to a file that is not meant. Name that file "
+                "itself."
+            )  # fmt: skip
+        raise
+    try:
+        status = os.fstat(number)
+        if not stat.S_ISREG(status.st_mode):  # what root is told to log to may be a device
+            return ""
+        if status.st_nlink != 1 and status.st_uid != identity.uid:
+            return (
+                f"it has {status.st_nlink} names (hard links), and may be another program's file. "
+                "Name a file of its own."
+            )
+        os.fchown(number, identity.uid, identity.gid)
+    finally:
+        os.close(number)
+    return ""
+
+
+def needs_no_giving(path: Path, identity: Identity) -> bool:
+    """Whether a link leads to what is no file, or to one that the user has already."""
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return not stat.S_ISREG(status.st_mode) or status.st_uid == identity.uid
