@@ -220,12 +220,14 @@ def test_what_is_printed_starts_the_same_server(folder: Path) -> None:
 # -- with workers ----------------------------------------------------------------------------------
 
 
-def test_a_gunicorn_configuration_serves(folder: Path, manager: Manager) -> None:
+@pytest.mark.parametrize("preload", [False, True])
+def test_a_gunicorn_configuration_serves(folder: Path, manager: Manager, *, preload: bool) -> None:
     port = free_port()
     (folder / "gunicorn.conf.py").write_text(
         f"""
 bind = "127.0.0.1:{port}"
 workers = 2
+preload_app = {preload}
 pidfile = "shop.pid"
 raw_env = ["SHOP=open"]
 errorlog = "errors"

@@ -262,6 +262,36 @@ def test_an_application_imported_once_is_shared_and_reloaded(program: Path) -> N
         until(lambda: not any(map(is_alive, workers)))
 
 
+@pytest.mark.parametrize("more", [(), ("--preload",)])
+def test_what_is_registered_for_the_end_is_called_in_each_worker(
+    program: Path, more: tuple[str, ...]
+) -> None:
+    (program / "shop.py").write_text(
+        f"""{PROGRAM}
+import atexit, logging.handlers, weakref
+
+records = logging.getLogger("shop")
+records.addHandler(logging.handlers.MemoryHandler(99, target=logging.FileHandler("records.txt")))
+atexit.register(lambda: told.write(f"imported {{os.getpid()}}\\n"))
+
+def worker_start(worker):
+    atexit.register(lambda: told.write(f"started {{worker.pid}}\\n"))
+    records.error("from %d", worker.pid)
+"""
+    )
+    arguments = ("-w", "2", *more, *QUIET, "--worker-start", "shop:worker_start")
+    with Supervised("shop:app", *arguments, folder=program) as server:
+        pids = server.workers().values()
+    lines = (program / "told.txt").read_text().splitlines()
+    for pid in pids:
+        assert [line for line in lines if line.endswith(f" {pid}")] == [
+            f"started {pid}", f"imported {pid}",
+        ]  # fmt: skip
+    assert len(lines) == 4
+    records = (program / "records.txt").read_text().splitlines()
+    assert sorted(records) == sorted(f"from {pid}" for pid in pids)
+
+
 def test_what_a_fork_would_lose_is_said(program: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as redis:
         port = redis.getsockname()[1]

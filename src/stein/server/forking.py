@@ -5,6 +5,7 @@ The parent's side, and why there is such a process, is in :mod:`stein.server.nur
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import os
@@ -82,7 +83,12 @@ def fork_away(supervisor: int, begin: Callable[[], object]) -> int:
 
 
 def be_adopted(supervisor: int, between: int, begin: Callable[[], object]) -> NoReturn:
-    """Begin once the supervisor is the parent; leave without what the nursery does at its end."""
+    """Begin once the supervisor is the parent; leave as a program does, but for the nursery's part.
+
+    The stack of the nursery is not gone back through.  What the application has registered with
+    :mod:`atexit` is called, whether it was at its import or later: the nursery never calls it, and
+    without ``preload``, or in a worker of gunicorn's, it is called at each worker's end.
+    """
     code = 1
     try:
         end = time.monotonic() + _ADOPTION
@@ -98,6 +104,8 @@ def be_adopted(supervisor: int, between: int, begin: Callable[[], object]) -> No
     finally:
         with contextlib.suppress(BaseException):
             threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - as at any end
+        with contextlib.suppress(BaseException):
+            atexit._run_exitfuncs()  # noqa: SLF001 - the same; logging.shutdown is among them
         with contextlib.suppress(BaseException):
             sys.stdout.flush()
             sys.stderr.flush()
