@@ -866,13 +866,30 @@ def test_expect_is_answered_when_the_application_reads() -> None:
         start_response(OK, [])
         return [body]
 
-    with serving(app) as server, Client.to(server) as client:
+    with serving(app, request_buffering=False) as server, Client.to(server) as client:
         for _ in range(2):
             client.send(request("/", "Content-Length: 5", "Expect: 100-continue", method="POST"))
             assert client.answer().status == 100
             assert asked.is_set()
             client.send(b"hello")
             assert client.answer().body == b"hello"
+
+
+def test_expect_is_answered_before_a_collected_body_comes_and_the_application_is_called() -> None:
+    asked = threading.Event()
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        asked.set()
+        start_response("403 Forbidden", [])
+        return [b"no"]
+
+    with serving(app) as server, Client.to(server) as client:
+        client.send(request("/", "Content-Length: 5", "Expect: 100-continue", method="POST"))
+        assert client.answer().status == 100
+        assert not asked.is_set()
+        client.send(b"hello")
+        assert client.answer().status == 403
+        assert client.ask().status == 403  # on the same connection
 
 
 def test_a_streamed_body_may_be_read_after_start_response() -> None:

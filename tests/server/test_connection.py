@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 
 import stein
+from stein.server.poller import READ
 from tests.server.client import BOUND, Client, request, serving, until
 
 if TYPE_CHECKING:
@@ -425,6 +426,10 @@ def in_streamed_body(client: Client, gate: Gate) -> None:
     client.answer()
 
 
+def in_expected_body(client: Client, gate: Gate) -> None:
+    in_streamed_body(client, gate)
+
+
 def in_call(client: Client, gate: Gate) -> None:
     client.send(request("/wait"))
     gate.wait_entered()
@@ -453,7 +458,7 @@ def while_pipelining(client: Client, gate: Gate) -> None:
 @pytest.mark.parametrize(
     "moment",
     [at_once, in_head, in_body,
-     in_spool,
+     in_spool, in_expected_body,
      in_streamed_body, in_call, in_response, when_idle,
      while_pipelining],
 )  # fmt: skip
@@ -473,7 +478,9 @@ def test_a_client_that_vanishes_leaves_nothing_behind(
                 return hello(environ, start_response)
         return large(environ, start_response)
 
-    with serving(app, threads=threads, body_buffer=1000) as server:
+    buffering = moment is not in_streamed_body
+    settings = {"threads": threads, "body_buffer": 1000, "request_buffering": buffering}
+    with serving(app, **settings) as server:
         for _ in range(3):
             gate.go.clear()
             with Client.to(server) as client:
@@ -502,6 +509,85 @@ def test_a_storm_of_clients_that_reset_at_once(threads: int) -> None:
 
 
 # -- request bodies -----------------------------------------------------------------------------
+
+
+EXPECTED = "Expect: 100-continue"
+
+
+class Stuck:
+    """A socket whose other end takes nothing until it is let."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self.is_free = False
+        self.tries = 0
+
+    def send(self, data: bytes) -> int:
+        if not self.is_free:
+            self.tries += 1
+            raise BlockingIOError
+        sent: int = self._sock.send(data)
+        return sent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+def stuck(server: Server) -> Stuck:
+    """Let the only connection's client take nothing."""
+    (connection,) = engine_of(server).connections.values()
+    found = connection.sock = Stuck(connection.sock)
+    connection._send = found.send
+    return found
+
+
+@threads_1_and_16
+@pytest.mark.parametrize("framing", ["Content-Length: 5", "Transfer-Encoding: chunked"])
+def test_clients_that_expect_100_and_stay_silent_hold_no_thread(threads: int, framing: str) -> None:
+    with serving(echo, threads=threads) as server, ExitStack() as stack:
+        silent = [stack.enter_context(Client.to(server)) for _ in range(40)]
+        for client in silent:
+            client.send(request("/", framing, EXPECTED, method="POST"))
+            assert client.answer().status == 100
+        with Client.to(server) as other:
+            assert other.ask("/", method="POST", body=b"between").body == b"between"
+        for client in silent:
+            client.send(b"hello" if "Length" in framing else b"5\r\nhello\r\n0\r\n\r\n")
+            assert client.answer().body == b"hello"
+
+
+def test_a_client_that_gets_100_and_stays_silent_is_timed_out() -> None:
+    with serving(echo, body_timeout=0.1) as server, Client.to(server) as client:
+        client.send(request("/", "Content-Length: 5", EXPECTED, method="POST"))
+        assert [client.answer().status, client.answer().status] == [100, 408]
+        assert client.is_closed()
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_100_that_cannot_leave_at_once_leaves_before_the_answer(*, waits: bool) -> None:
+    called = threading.Event()
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        called.set()
+        return echo(environ, start_response)
+
+    with serving(app) as server, Client.to(server) as client:
+        assert client.ask().status == 200
+        called.clear()
+        sock = stuck(server)
+        client.send(request("/", "Content-Length: 5", EXPECTED, method="POST"))
+        until(lambda: sock.tries)
+        if not waits:
+            client.send(b"hello")
+            assert called.wait(BOUND)
+        sock.is_free = True
+        assert client.answer().status == 100
+        if waits:
+            client.send(b"hello")
+        assert client.answer().body == b"hello"
+        (connection,) = engine_of(server).connections.values()
+        until(lambda: connection._interest == READ)
+        assert client.ask(method="POST", body=b"again").body == b"again"
 
 
 @pytest.mark.parametrize("fields", [("Content-Length: 300",), ("Transfer-Encoding: chunked",)])

@@ -6,6 +6,7 @@ States, and what leads from one to the next (the poller watches for what is in b
         └─ done                                            → HEAD
     HEAD      [read]           idle, or a request head comes in
         ├─ head complete, body follows                     → BODY, or CALL if it is streamed
+        │     (a client that waits for 100 Continue gets it on the way to BODY)
         ├─ request complete                                → CALL
         ├─ malformed, too large, too slow                  → DRAIN, answer in hand
         └─ end of input, idle too long                     → CLOSED
@@ -38,7 +39,7 @@ from io import BytesIO
 from typing import IO, TYPE_CHECKING, Final
 
 from stein.clock import monotonic
-from stein.errors import RequestError
+from stein.errors import Disconnected, RequestError
 from stein.http.h1.writer import continue_head
 from stein.server.answering import AnsweringChannel
 from stein.server.body import BodyCollector, open_stream
@@ -141,6 +142,8 @@ class Connection(AnsweringChannel):
         if state == CALL:
             self._on_event_in_call(events)
         elif state == BODY:
+            if events & WRITE:
+                self._flush_interim()
             return self._receive_body()
         elif state == DRAIN:
             self._drain()
@@ -240,7 +243,7 @@ class Connection(AnsweringChannel):
 
     def _begin_body(self, exchange: Exchange) -> Call | None:
         engine = self.engine
-        if exchange.expects_continue or not engine.settings.request_buffering:
+        if not engine.settings.request_buffering:
             self._body_began = engine.now
             return self._call_with(exchange, open_stream(self.receive_body))
         data, self._reader.rest = self._reader.rest, b""
@@ -253,8 +256,35 @@ class Connection(AnsweringChannel):
         if data:
             return self._collect(data)
         self._set_deadline(engine.now + engine.settings.body_timeout)
+        if exchange.expects_continue and not self._ask_for_body():
+            return None
         self._look_inside_tls()
         return None
+
+    def _ask_for_body(self) -> bool:
+        """Send 100 Continue, which the client waits for (RFC 9110 10.1.1); false if it has gone.
+
+        The length, if one was announced, is within the limits, and no thread waits for the body:
+        a client that never sends it costs what any other slow upload does.
+        """
+        try:
+            self.write(continue_head)
+        except Disconnected:
+            self._vanish()
+            return False
+        if self._outbox:  # what it has not taken of the answers before fills the kernel's buffer
+            self._want(READ | WRITE)
+        return True
+
+    def _flush_interim(self) -> None:
+        """The client takes bytes again, and 100 Continue waits to be sent."""
+        outbox, exchange = self._outbox, self._reader.exchange
+        assert outbox is not None and exchange is not None  # noqa: S101, PT018 - WRITE is wanted
+        self.flush(outbox)
+        if not outbox:
+            self._outbox = None
+            self._want(READ)
+        self._set_deadline(self._body_deadline(exchange, self.engine.now))
 
     def _call_with(self, exchange: Exchange, body: IO[bytes]) -> Call:
         """The exchange is complete: let the application be called."""
@@ -293,6 +323,9 @@ class Connection(AnsweringChannel):
             self._set_deadline(self._body_deadline(exchange, engine.now))
             return self._look_inside_tls()
         self._body = None
+        if self._outbox is not None:  # it has not waited for 100 Continue; the answer goes behind
+            self._want(READ)
+            engine.post(self._watch_outbox)
         exchange.read = engine.now
         return self._call_with(exchange, body.rewind())
 

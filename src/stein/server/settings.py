@@ -102,7 +102,8 @@ class Settings:
     request_buffering: bool = setting(
         True,
         "Read the whole request body before the application is called, so that a slow upload "
-        "holds no thread; off: the application reads it as it arrives.",
+        "holds no thread; off: the application reads it as it arrives, and holds a thread "
+        "meanwhile; a client that waits for 100 Continue gets it when that begins.",
         group="Serving",
     )
     lenient: bool = setting(
