@@ -71,6 +71,25 @@ def test_a_broken_version_is_refused_and_the_old_one_serves(tmp_path: Path) -> N
         assert server.get() == "new"
 
 
+def test_two_versions_that_a_reload_leaves_are_told_of(tmp_path: Path) -> None:
+    good = "def app(e, s):\n    s('200 OK', [('Content-Length', '3')])\n    return [b'old']\n"
+    program = tmp_path / "shop.py"
+    program.write_text(good)
+    with Supervised("shop:app", "-w", "2", *QUIET, folder=tmp_path) as server:
+        program.write_text(f"open('started', 'x').close()  # but once\n{good}")
+        refused = server.command("reload")
+        assert refused.returncode == 1
+        told = "1 worker of the new version serves and 1 of the old: reload again"
+        assert told in refused.stderr
+        assert "FileExistsError" in refused.stderr
+        assert f"the reload was given up, {told}" in server.log
+        warning = "a reload was given up; generations that serve: 1 (1 worker), 2 (1 worker)"
+        assert warning in server.command("status").stdout
+        program.write_text(good)
+        assert server.command("reload").returncode == 0
+        assert "a reload was given up" not in server.command("status").stdout
+
+
 def test_a_unix_socket_outlives_an_upgrade_and_goes_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "shop.sock"
     arguments = ("-w", "1", "--bind", f"unix:{path}", "--pid-file", "shop.pid", *QUIET)

@@ -90,6 +90,32 @@ def test_more_requests_than_one_reads_are_counted() -> None:
     assert text.endswith("… and 5 more; --json has them all\n")
 
 
+@pytest.mark.parametrize(
+    ("state", "generation", "told"),
+    [
+        (
+            "serving",
+            1,
+            [
+                (
+                    "a reload was given up; generations that serve: 1 (2 workers), 2 (1 worker); "
+                    "reload again"
+                )
+            ],
+        ),
+        ("reloading", 2, []),
+        ("serving", 0, []),
+    ],
+)
+def test_two_versions_side_by_side_are_told(state: str, generation: int, told: list[str]) -> None:
+    workers = [make_worker(place, generation=1) for place in (0, 1)]
+    ending = make_worker(3, generation=3, state="draining")
+    report = make_report(
+        *workers, make_worker(2, generation=2), ending, state=state, generation=generation
+    )
+    assert list(warnings(report)) == told
+
+
 def test_what_an_operator_should_look_at_is_said_in_words() -> None:
     silent = make_worker(1, beat=NOW - 31.0)
     alone = make_worker(2, beat=NOW - 31.0, seats=1)

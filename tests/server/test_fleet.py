@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stein.server.fleet import LONGEST_PAUSE, MOST_FAILURES, NEVER, Fleet, Outcome, Rules
+from stein.server.fleet import LONGEST_PAUSE, MOST_FAILURES, NEVER, QUICK, Fleet, Outcome, Rules
 from stein.server.process import BOOTING, READY, RETIRING, WorkerProcess
 
 if TYPE_CHECKING:
@@ -100,6 +100,14 @@ class Scene:
             self.close_doors()
             self.adjust()
 
+    def prove(self, worker: WorkerProcess) -> None:
+        """Let a worker get ready, and serve for long enough to be relied on."""
+        self.say(worker, "ready")
+        self.adjust(QUICK)
+        if not self.slow_to_close:
+            self.close_doors()
+            self.adjust()
+
     def close_doors(self) -> None:
         """Let those that retire accept no more connections."""
         for worker in self.fleet.workers:
@@ -171,7 +179,7 @@ def test_a_reload_starts_one_and_retires_one_and_never_has_fewer(scene: Scene) -
         assert len(scene.fleet.ready) == 2
         assert len(scene.fleet.booting) == 1
         assert scene.answers == []
-        scene.say(scene.fleet.booting[0], "ready")
+        scene.prove(scene.fleet.booting[0])
         assert len(scene.fleet.ready) == 2
         assert sum(worker.state == RETIRING for worker in old) == step
     assert scene.answers[0].ok
@@ -184,7 +192,7 @@ def test_a_reload_is_done_when_no_old_worker_accepts_connections_any_more(scene:
     scene.slow_to_close = True
     scene.reload()
     while scene.fleet.booting:
-        scene.say(scene.fleet.booting[0], "ready")
+        scene.prove(scene.fleet.booting[0])
     assert scene.answers == []
     scene.close_doors()
     scene.adjust()
@@ -222,15 +230,75 @@ def test_a_new_version_that_dies_at_once_counts_as_one_that_cannot_start(scene: 
     assert len({worker.generation for worker in scene.fleet.ready}) == 1
 
 
-def test_what_was_new_and_serves_stays_when_a_later_one_fails(scene: Scene) -> None:
+def test_no_old_worker_goes_before_a_new_one_has_served_for_a_moment(scene: Scene) -> None:
+    old = scene.fleet.ready
+    scene.reload()
+    new = scene.fleet.booting[0]
+    scene.say(new, "ready")
+    assert scene.fleet.ready == [*old, new]
+    assert scene.fleet.booting == []
+    assert scene.fleet.next_due(scene.now) == scene.now + QUICK
+    scene.now += 0.9
+    scene.end(new, -signal.SIGSEGV)
+    assert not scene.answers[0].ok
+    assert scene.fleet.ready == old
+    assert scene.fleet.booting == []
+
+
+def test_what_was_new_and_serves_stays_when_a_later_one_fails_and_it_is_told(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
     scene.reload()
     first = scene.fleet.booting[0]
-    scene.say(first, "ready")
+    scene.prove(first)
+    scene.say(scene.fleet.booting[0], "failed", headline="app.py:1: oh", traceback="")
     scene.end(scene.fleet.booting[0], 1)
-    assert not scene.answers[0].ok
+    told = "1 worker of the new version serves and 1 of the old: reload again"
+    assert scene.answers == [Outcome(ok=False, text=f"app.py:1: oh; {told}", code=1)]
+    assert f"the reload was given up, {told}: app.py:1: oh" in caplog.text
     assert first in scene.fleet.ready
-    assert not scene.fleet.is_stale(first)
-    assert scene.fleet.booting == []
+    assert sorted(each.generation for each in scene.fleet.ready) == [1, 2]
+    assert not any(map(scene.fleet.is_stale, scene.fleet.ready))
+    scene.adjust(60.0)
+    assert scene.fleet.booting == []  # the old version is not on the disk any more
+
+
+def test_a_reload_replaces_all_that_one_that_was_given_up_has_left(scene: Scene) -> None:
+    for _ in range(2):
+        scene.reload()
+        scene.prove(scene.fleet.booting[0])
+        scene.end(scene.fleet.booting[0], 1)
+    assert len(scene.fleet.ready) == 2
+    scene.reload()
+    while scene.fleet.booting:
+        scene.prove(scene.fleet.booting[0])
+    assert [each.ok for each in scene.answers] == [False, False, True]
+    assert {each.generation for each in scene.fleet.ready} == {4}
+
+
+def test_of_a_mixture_the_new_ones_go_first(scene: Scene) -> None:
+    scene.reload()
+    first = scene.fleet.booting[0]
+    scene.prove(first)
+    scene.end(scene.fleet.booting[0], 1)
+    scene.fleet.scale(1)
+    scene.adjust()
+    assert first.state == RETIRING
+    assert [each.generation for each in scene.fleet.ready] == [1]
+
+
+def test_where_workers_are_forked_the_old_version_comes_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scene = Scene(3, 12, returns=True)
+    scene.boot()
+    scene.reload()
+    scene.prove(scene.fleet.booting[0])
+    scene.end(scene.fleet.booting[0], 1)
+    assert scene.answers[0].text.endswith("; 1 of the new version is replaced by old ones")
+    while scene.fleet.booting:
+        scene.say(scene.fleet.booting[0], "ready")
+    assert [each.generation for each in scene.fleet.ready] == [1, 1, 1]
 
 
 def test_a_second_reload_overtakes_the_first_and_both_are_answered(scene: Scene) -> None:
@@ -240,7 +308,7 @@ def test_a_second_reload_overtakes_the_first_and_both_are_answered(scene: Scene)
     assert outdated.state == RETIRING
     assert signals_of(outdated) == [signal.SIGKILL]
     while scene.fleet.booting:
-        scene.say(scene.fleet.booting[0], "ready")
+        scene.prove(scene.fleet.booting[0])
     assert [each.ok for each in scene.answers] == [True, True]
     assert {worker.generation for worker in scene.fleet.ready} == {3}
 
@@ -263,7 +331,7 @@ def test_a_reload_to_fewer_workers_lets_none_go_before_it_is_done() -> None:
     scene.reload(1)
     while scene.fleet.is_reloading:
         assert len(scene.fleet.ready) == 3
-        scene.say(scene.fleet.booting[0], "ready")
+        scene.prove(scene.fleet.booting[0])
     scene.adjust()
     assert scene.answers[0].ok
     assert [each.generation for each in scene.fleet.ready] == [2]
@@ -309,7 +377,7 @@ def test_four_that_want_to_be_replaced_are_so_one_at_a_time() -> None:
 def test_a_reload_ends_while_workers_go_on_to_be_replaced_for_their_age(scene: Scene) -> None:
     scene.reload()
     for _ in range(2):
-        scene.say(scene.fleet.booting[0], "ready")
+        scene.prove(scene.fleet.booting[0])
         new = [worker for worker in scene.fleet.ready if worker.generation == 2]
         scene.say(new[-1], "replace", reason="max_requests: it has answered 7")
     assert scene.answers
@@ -418,7 +486,7 @@ def test_without_a_free_place_the_next_waits_for_one_to_end() -> None:
     scene = Scene(2, 3)
     scene.boot()
     scene.reload()
-    scene.say(scene.fleet.booting[0], "ready")
+    scene.prove(scene.fleet.booting[0])
     assert scene.fleet.booting == []  # two serve, one still ends
     retiring = next(worker for worker in scene.fleet.workers if worker.state == RETIRING)
     scene.end(retiring)

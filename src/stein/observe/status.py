@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from stein.observe.figures import Column, cut, percent, rate, shown, size, span, table
@@ -113,6 +114,7 @@ def quantile(took: Histogram, share: float) -> str:
 def warnings(report: Report) -> Iterable[str]:
     """Give what an operator should look at."""
     snapshot = report.snapshot
+    yield from versions(report)
     full = [each for each in snapshot.workers if each.waiting and not each.free]
     if full:
         places = ", ".join([str(worker.index) for worker in full])
@@ -130,6 +132,17 @@ def warnings(report: Report) -> Iterable[str]:
         reason = report.replacing.get(worker.index) or worker.recycle
         if reason:
             yield f"worker {worker.index} is to be replaced: {shown(reason)}"
+
+
+def versions(report: Report) -> Iterable[str]:
+    """Tell of workers whose version a reload could not give to all of them."""
+    found = Counter(each.generation for each in report.snapshot.workers if each.state == "ready")
+    if len(found) > 1 and report.generation and report.state != "reloading":
+        counts = ", ".join(
+            f"{number} ({count} worker{'' if count == 1 else 's'})"
+            for number, count in sorted(found.items())
+        )
+        yield f"a reload was given up; generations that serve: {counts}; reload again"
 
 
 # -- tables ---------------------------------------------------------------------------------

@@ -11,7 +11,10 @@ Decision.
     are this same rule with another reason, so a worker is retired only when more than the wanted
     number serve, and only one is replaced at a time.
     A reload whose first failure comes before its end is given up: the old version is the wanted
-    one again, and as many workers as before.
+    one again, and as many workers as before.  No old worker is retired before the first new one
+    has served for a moment, so the usual failures cost none.  What fails later leaves both
+    versions serving, for the old one is not on the disk any more; that is said wherever somebody
+    may look, and only where workers are forked (``preload``) the new ones are taken back.
     What fails is tried again after a pause that doubles; if it has failed too often while nobody
     serves at all, the server gives up.  One that has never served gives up at once.
 
@@ -22,7 +25,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from stein.server.deaths import cause_of, reason_of
@@ -56,13 +59,15 @@ LONG_START: Final = 30.0
 class Rules:
     """What the fleet goes by; seconds.
 
-    ``idle`` is how long a retired worker's idle connections may bring one more request.
+    ``idle`` is how long a retired worker's idle connections may bring one more request;
+    ``returns``: a worker of an older version can still be started, as its memory is kept.
     """
 
     graceful: float = 30.0
     idle: float = 5.0
     boot_timeout: float = 0.0
     heartbeat: float = 30.0
+    returns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +95,14 @@ class Rollout:
     """A reload under way.
 
     ``previous`` is the generation before it, ``before`` how many workers were wanted then, and
-    ``after`` how many will be when it is done.
+    ``after`` how many will be when it is done; ``proven``: a worker of the new version has served
+    for a moment.
     """
 
     previous: int
     before: int
     after: int
+    proven: bool = False
     answers: list[Callable[[Outcome], object]] = field(default_factory=list)
 
 
@@ -143,6 +150,8 @@ class Fleet:
         self.restarts: dict[str, int] = {}
         self._generations = 1  # so many there have been
         self._rollout: Rollout | None = None
+        #: generations whose reload was given up, and whose workers serve on
+        self._kept: frozenset[int] = frozenset()
         self._was_ready = False
         self._failures = 0  # in a row
         self._not_before = 0.0
@@ -169,7 +178,10 @@ class Fleet:
 
     def is_stale(self, worker: WorkerProcess) -> bool:
         """Whether another is to take this worker's place."""
-        return worker.generation != self.generation or worker.replace is not None
+        return self._is_outdated(worker) or worker.replace is not None
+
+    def _is_outdated(self, worker: WorkerProcess) -> bool:
+        return worker.generation != self.generation and worker.generation not in self._kept
 
     def scale(self, wanted: int) -> None:
         """Have another number of workers, whatever becomes of a reload under way."""
@@ -198,6 +210,8 @@ class Fleet:
         if self._rollout is None:
             self._rollout = Rollout(self.generation, self.wanted, self.wanted)
         self.generation = self._generations
+        self._kept = frozenset()
+        self._rollout.proven = False
         self._rollout.answers.append(answer)
         if wanted is not None:
             self._rollout.after = wanted
@@ -341,7 +355,7 @@ class Fleet:
     def _start_missing(self, now: float) -> None:
         ready, booting = self.ready, self.booting
         missing = self.wanted - len(ready) - len(booting)
-        if missing <= 0 and not booting and any(map(self.is_stale, ready)):
+        if missing == 0 and not booting and any(map(self.is_stale, ready)):
             missing = 1
         for _ in range(missing):
             taken = {worker.place for worker in self.workers}
@@ -358,7 +372,7 @@ class Fleet:
     def _retire_surplus(self, now: float) -> None:
         ready = self.ready
         surplus = len(ready) - self.wanted
-        if surplus <= 0:
+        if surplus <= 0 or not self._is_proven(now):
             return
         # The old version's before those that are too old themselves, or a reload might never end.
         ready.sort(
@@ -379,6 +393,20 @@ class Fleet:
             )  # fmt: skip
             worker.retire(now, self.rules.graceful, self.rules.idle)
 
+    def _is_proven(self, now: float) -> bool:
+        """Whether the new version of a reload has served for long enough to be relied on."""
+        rollout = self._rollout
+        if rollout is None or rollout.proven:
+            return True
+        rollout.proven = any(moment <= now for moment in self._proofs())
+        return rollout.proven
+
+    def _proofs(self) -> Iterator[float]:
+        """Give for each new worker of a reload the moment when it proves its version."""
+        for worker in self.ready:
+            if worker.generation == self.generation and worker.ready_since is not None:
+                yield worker.ready_since + QUICK
+
     def _rank(self, worker: WorkerProcess) -> float:
         """Of the stale the oldest goes first, of the others the one with the highest number."""
         return (worker.ready_since or 0.0) if self.is_stale(worker) else -worker.place
@@ -386,7 +414,7 @@ class Fleet:
     def _note_success(self) -> None:
         ready = self.ready
         # Those that are to be replaced for their age may always be some.
-        if len(ready) < self.wanted or any(each.generation != self.generation for each in ready):
+        if len(ready) < self.wanted or any(map(self._is_outdated, ready)):
             return
         if not self._was_ready:
             self._was_ready = True
@@ -399,21 +427,42 @@ class Fleet:
         self._finish_rollout(Outcome(ok=True, text=text))
 
     def _abort(self, outcome: Outcome, now: float) -> None:
-        """Give a reload up: the version that serves is the wanted one again."""
+        """Give a reload up: the old version is the wanted one again."""
         rollout = self._rollout
         assert rollout is not None  # noqa: S101 - asked before
         failed, self.generation = self.generation, rollout.previous
         rollout.after = rollout.before
-        for worker in self.workers:
-            if worker.generation == failed and worker.state == BOOTING:
+        for worker in self.booting:
+            if worker.generation == failed:
                 worker.retire(now, 0.0)
-            elif worker.generation == failed:
-                worker.generation = self.generation
+        new = [each for each in self.ready if each.generation != self.generation]
+        if not self.rules.returns:
+            self._kept = frozenset(each.generation for each in new)
+        state = self._state_after(len(new))
         logger.error(
-            "the reload was given up, %d workers go on as before: %s%s", len(self.ready),
-            outcome.text, f"\n{outcome.traceback.rstrip()}" if outcome.traceback else "",
+            "the reload was given up, %s: %s%s", state, outcome.text,
+            f"\n{outcome.traceback.rstrip()}" if outcome.traceback else "",
         )  # fmt: skip
+        if new:
+            outcome = replace(outcome, text=f"{outcome.text}; {state}")
         self._finish_rollout(outcome)
+
+    def _state_after(self, new: int) -> str:
+        """Return who serves after a reload that was given up.
+
+        :param new: so many ready workers are not of the old version.
+        """
+        old = len(self.ready) - new
+        if not new:
+            return (
+                f"{old} worker{'' if old == 1 else 's'} go{'es' if old == 1 else ''} on as before"
+            )
+        if self.rules.returns:
+            return f"{new} of the new version {'is' if new == 1 else 'are'} replaced by old ones"
+        return (
+            f"{new} worker{'' if new == 1 else 's'} of the new version "
+            f"serve{'s' if new == 1 else ''} and {old} of the old: reload again"
+        )
 
     def _finish_rollout(self, outcome: Outcome) -> None:
         rollout, self._rollout = self._rollout, None
@@ -470,6 +519,8 @@ class Fleet:
 
     def _moments(self) -> Iterator[float]:
         yield self._not_before
+        if self._rollout is not None and not self._rollout.proven:
+            yield from self._proofs()
         if self.rules.heartbeat and self.ready:
             yield self._ask_at
         for worker in self.workers:

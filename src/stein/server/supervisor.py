@@ -524,6 +524,7 @@ def rules_of(plan: Plan) -> Rules:
         idle=min(IDLE_GRACE, settings.graceful_timeout),
         boot_timeout=settings.boot_timeout,
         heartbeat=settings.heartbeat_timeout,
+        returns=settings.preload,
     )
 
 
