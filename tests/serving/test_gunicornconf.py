@@ -15,8 +15,14 @@ from stein.server.hooks import ServerInfo, WorkerInfo, load_hook
 from stein.server.settings import Settings
 from stein.serving.configfile import FIELDS, FURTHER, PROGRAMS, ConfigFile, read_config
 from stein.serving.configuration import Configuration, Wishes, configure
-from stein.serving.gunicornconf import address_in, read_gunicorn_flags, split_flags
+from stein.serving.gunicornconf import (
+    address_in,
+    read_gunicorn_flags,
+    settle_timeout,
+    split_flags,
+)
 from stein.serving.gunicorntable import FLAGS, OURS, REFUSED, TABLE, UNTOLD
+from stein.serving.load import Given
 from stein.serving.options import sift
 from stein.serving.serve import serve_command
 
@@ -33,6 +39,7 @@ def read(folder: Path, text: str) -> ConfigFile:
 
 
 def given(file: ConfigFile) -> dict[str, Any]:
+    settle_timeout([file], file.given.get("threads"))
     found = {**file.given, **file.further}
     return {
         name: each.texts if len(each.texts) > 1 else each.texts[0] for name, each in found.items()
@@ -275,6 +282,51 @@ def test_its_variables(tmp_path: Path) -> None:
     assert found.loaded.sources["threads"] == "GUNICORN_CMD_ARGS: --threads"
     with pytest.raises(ConfigurationError, match="GUNICORN_CMD_ARGS=--x 'y: No closing quotation"):
         configured(tmp_path, {"GUNICORN_CMD_ARGS": "--x 'y"})
+
+
+@pytest.mark.parametrize(
+    ("file", "words", "environ"),
+    [
+        ("timeout = 60", "--threads 4", {}),
+        ("timeout = 60", "-k gthread", {}),
+        ("timeout = 60", "", {"STEIN_THREADS": "4"}),
+        ("timeout = 60", "", {"GUNICORN_CMD_ARGS": "--threads 4"}),
+        ("timeout = 60", "", {"GUNICORN_CMD_ARGS": "-k gthread"}),
+        ("threads = 4", "-t 60", {}),
+        ("threads = 4", "", {"GUNICORN_CMD_ARGS": "-t 60"}),
+        ("worker_class = 'gthread'", "-t 60", {}),
+        ("timeout = 60\nworker_class = 'sync'", "-k gthread", {}),
+        ("timeout = 30\nthreads = 4", "-t 60", {}),
+    ],
+)
+def test_a_timeout_means_what_it_does_with_the_threads_of_another_source(
+    tmp_path: Path, file: str, words: str, environ: dict[str, str]
+) -> None:
+    ours, foreign, mistakes = sifted(*words.split())
+    assert mistakes == []
+    flags = {"threads": Given("--threads", (ours[-1],))} if ours else {}
+    (tmp_path / NAME).write_text(f"{file}\n")
+    settings = configured(tmp_path, environ, flags=flags, foreign=foreign).settings
+    assert (settings.heartbeat_timeout, settings.request_timeout) == (60, 0)
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("timeout = 60\nthreads = 4", "--threads 1"),
+        ("timeout = 60\nworker_class = 'gthread'", "-k sync"),
+        ("", "-t 60"),
+    ],
+)
+def test_a_timeout_is_that_of_a_request_where_there_is_one_thread(
+    tmp_path: Path, file: str, words: str
+) -> None:
+    ours, foreign, _ = sifted(*words.split())
+    flags = {"threads": Given("--threads", (ours[-1],))} if ours else {}
+    (tmp_path / NAME).write_text(f"{file}\n")
+    found = configured(tmp_path, flags=flags, foreign=foreign)
+    assert found.settings.request_timeout == 60
+    assert found.loaded.sources["heartbeat_timeout"] == "default"
 
 
 def test_a_file_that_was_not_read_is_mentioned(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from stein.serving.load import Given, kind_of
 from stein.tracebacks import whereabouts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = [
     "FURTHER",
@@ -60,7 +60,9 @@ class ConfigFile:
 
     ``given`` holds the settings, ``further`` what else there is, ``defaults`` what holds where
     nobody says otherwise, ``variables`` what is put into the environment, ``mistakes`` what is
-    wrong, each one line.
+    wrong, each one line.  Of gunicorn's settings, two mean something only beside those of other
+    sources: ``threaded`` is what its kind of workers says, if one was named, and ``take_timeout``
+    takes its ``timeout`` when it is known whether there are threads.
     """
 
     path: str
@@ -69,6 +71,8 @@ class ConfigFile:
     defaults: dict[str, Given] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     mistakes: list[str] = field(default_factory=list)
+    threaded: bool | None = None
+    take_timeout: Callable[[bool], None] | None = None
 
     def take(self, name: str, value: object, source: str, *, octal: bool = True) -> None:
         """Take a value under the name of a setting, or of what else may be said.

@@ -157,26 +157,40 @@ def take_foreign(
 ) -> None:
     """Take gunicorn's flags, from the command line and from its variable."""
     text = environ.get("GUNICORN_CMD_ARGS", "")
-    if not text and not wishes.foreign:
+    if not text and not wishes.foreign and file.take_timeout is None:
         return
     # Most have none.
-    from stein.serving.gunicornconf import read_gunicorn_flags, split_flags  # noqa: PLC0415
+    from stein.serving.gunicornconf import (  # noqa: PLC0415
+        read_gunicorn_flags,
+        settle_timeout,
+        split_flags,
+    )
 
-    said = ConfigFile("GUNICORN_CMD_ARGS")
+    said, line = ConfigFile("GUNICORN_CMD_ARGS"), ConfigFile("")
     if text:
         try:
             read_gunicorn_flags(said, split_flags(shlex.split(text), said), "GUNICORN_CMD_ARGS: ")
         except ValueError as error:
             said.mistakes.append(f"GUNICORN_CMD_ARGS={text}: {error}")
-        file.given.update(said.given)
-        further.update({**said.further, **further})
-    line = ConfigFile("")
     read_gunicorn_flags(line, wishes.foreign)
+    threads = said_of("threads", {**line.given, **flags}, environ, {**file.given, **said.given})
+    settle_timeout((file, said, line), threads)
+    file.given.update(said.given)
+    further.update({**said.further, **further})
     for name, given in line.given.items():
         flags.setdefault(name, given)
     further.update({**line.further, **wishes.further})
     file.variables.update({**said.variables, **line.variables})
     file.mistakes += [*said.mistakes, *line.mistakes]
+
+
+def said_of(
+    name: str, flags: Mapping[str, Given], environ: Mapping[str, str], file: Mapping[str, Given]
+) -> Given | None:
+    """Return what was said of a setting, by whoever is listened to; ``None`` if by nobody."""
+    variable = PREFIX + name.upper()
+    found = Given(variable, (environ[variable],)) if environ.get(variable) else None
+    return flags.get(name) or found or file.get(name)
 
 
 def size_workers(
@@ -187,15 +201,14 @@ def size_workers(
     :returns: the sum, to show, if there was one; and the environment with the number in it.
     """
     name = PREFIX + "WORKERS"
-    variable = Given(name, (environ[name],)) if environ.get(name) else None
-    given = flags.get("workers") or variable or file.given.get("workers")
+    given = said_of("workers", flags, environ, file.given)
     if given is None or given.texts[-1].strip().lower() != "auto":
         return "", environ
     sizing = size_for(measure_room())
     number = dataclasses.replace(given, texts=(str(sizing.workers),))
     if "workers" in flags:
         flags["workers"] = number
-    elif variable is not None:
+    elif environ.get(name):
         environ = {**environ, name: str(sizing.workers)}
     else:
         file.given["workers"] = number

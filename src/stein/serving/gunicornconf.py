@@ -24,11 +24,17 @@ if TYPE_CHECKING:
 
     from stein.serving.gunicorntable import Row
 
-__all__ = ["gunicorn_defaults", "read_gunicorn_config", "read_gunicorn_flags", "split_flags"]
+__all__ = [
+    "gunicorn_defaults",
+    "read_gunicorn_config",
+    "read_gunicorn_flags",
+    "settle_timeout",
+    "split_flags",
+]
 
 DEFAULT_SOURCE: Final = "gunicorn's default"
-#: How we call the workers' kinds of gunicorn that have an equivalent.
-THREADED: Final = frozenset({"sync", "gthread"})
+#: The kinds of gunicorn's workers that have an equivalent, and whether they have threads.
+KINDS: Final = {"sync": False, "syncworker": False, "gthread": True, "threadworker": True}
 GREENLETS: Final = frozenset({"gevent", "eventlet", "gevent_wsgi", "gevent_pywsgi", "ggevent"})
 SCHEME_FIELDS: Final = {
     "X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on",
@@ -209,6 +215,19 @@ def read_gunicorn_flags(
     Turning(file, said).turn()
 
 
+def settle_timeout(sources: Sequence[ConfigFile], threads: Given | None) -> None:
+    """Take ``timeout`` of each source for what it means with the workers that all of them ask for.
+
+    :param sources: those in gunicorn's words; the later goes before the earlier.
+    :param threads: what was said of the threads, by whoever is listened to.
+    """
+    kinds = [each.threaded for each in sources if each.threaded is not None]
+    several = threads is not None and threads.texts[-1].strip() not in {"", "1"}
+    for source in sources:
+        if source.take_timeout is not None:
+            source.take_timeout(several or (bool(kinds) and kinds[-1]))
+
+
 # -- values ---------------------------------------------------------------------------------------
 
 
@@ -358,11 +377,12 @@ class Turning:
         self._give("statsd", each.text.replace("unix://", "unix:") or None, each)
 
     def _timeout(self, each: Said) -> None:
-        kind = self._said["worker_class"].text if "worker_class" in self._said else "sync"
-        threads = self._said["threads"].text if "threads" in self._said else "1"
-        threaded = kind == "gthread" or threads not in {"", "1"}
-        ours = "heartbeat_timeout" if threaded else "request_timeout"
-        self._give(ours, each.value, each)
+        def take(threaded: bool) -> None:  # noqa: FBT001 - called by one
+            ours = "heartbeat_timeout" if threaded else "request_timeout"
+            if ours not in self._file.given:  # it may say both, on its way
+                self._give(ours, each.value, each)
+
+        self._file.take_timeout = take
 
     def _umask(self, each: Said) -> None:
         text = each.text
@@ -380,7 +400,8 @@ class Turning:
 
     def _worker_class(self, each: Said) -> None:
         name = each.text.rpartition(".")[2].lower()
-        if name in THREADED or name in {"syncworker", "threadworker"}:
+        if name in KINDS:
+            self._file.threaded = KINDS[name]
             return
         if name in GREENLETS or "gevent" in name or "eventlet" in name:
             self._refuse(
