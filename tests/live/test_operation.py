@@ -251,6 +251,9 @@ def worker_exit(server, worker):
         seen = get(port, X_Forwarded_Proto="https", X_Forwarded_For="6.6.6.6")
         assert (seen["variable"], seen["wsgi.url_scheme"]) == ("open", "https")
         assert seen["REMOTE_ADDR"] == "127.0.0.1"
+        stranger = get(port, "127.0.0.2", X_Forwarded_Proto="https", X_Forwarded_For="6.6.6.6")
+        assert stranger["wsgi.url_scheme"] == "http"
+        assert stranger["HTTP_X_FORWARDED_FOR"] == "6.6.6.6"  # for ProxyFix to judge
         second = run(folder, *args[3:], "--bind", "127.0.0.1:0")
         assert second.returncode == 2
         assert f"process {process.pid} runs with it" in second.stderr

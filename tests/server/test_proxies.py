@@ -106,6 +106,23 @@ def test_only_the_fields_that_proxies_set_are_believed() -> None:
     assert found["HTTP_X_FORWARDED_HOST"] == "evil.example"  # for the application to judge
 
 
+@pytest.mark.parametrize("trusted", ["127.0.0.1", "10.0.0.0/8"])
+def test_fields_may_be_left_to_the_application_as_they_came(trusted: str) -> None:
+    fields = ("X-Forwarded-For: 6.6.6.6, 192.0.2.7", "X-Forwarded-Proto: http, https", SPOOFED[-1])
+    settings = {
+        "trusted_proxies": (trusted,), "drop_forwarded": False,
+        "proxy_headers": ("x-forwarded-for", "x-forwarded-proto"),
+    }  # fmt: skip
+    with serving(application, **settings) as server, Client.to(server) as client:
+        found = rows(client.ask("/", *fields).body)
+    assert found["HTTP_X_FORWARDED_FOR"] == "6.6.6.6, 192.0.2.7"
+    assert found["HTTP_X_FORWARDED_PROTO"] == "http, https"
+    assert found["HTTP_FORWARDED"] == "for=6.6.6.6;proto=https"
+    believed = trusted == "127.0.0.1"
+    assert found["REMOTE_ADDR"] == ("192.0.2.7" if believed else "127.0.0.1")
+    assert found["wsgi.url_scheme"] == ("https" if believed else "http")
+
+
 def test_all_that_a_proxy_can_say() -> None:
     fields = (
         "X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: shop.example",

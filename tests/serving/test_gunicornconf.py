@@ -138,11 +138,20 @@ def test_a_refused_setting_at_its_default_asks_for_nothing(tmp_path: Path, name:
             {
                 "trusted_proxies": ("10.0.0.1", "10.0.0.2", "unix"),
                 "proxy_headers": "x-forwarded-proto",
+                "drop_forwarded": "off",
             },
         ),
         (
             "forwarded_allow_ips = '*'",
-            {"trusted_proxies": "*", "proxy_headers": "x-forwarded-proto"},
+            {
+                "trusted_proxies": "*",
+                "proxy_headers": "x-forwarded-proto",
+                "drop_forwarded": "off",
+            },
+        ),
+        (
+            "forwarded_allow_ips = '*'\ndrop_forwarded = True\nproxy_headers = 'forwarded'",
+            {"trusted_proxies": "*", "proxy_headers": "forwarded", "drop_forwarded": "on"},
         ),
         ("proxy_protocol = False", {"proxy_protocol": "off"}),
         (
@@ -249,12 +258,14 @@ def test_programs_rely_on_what_gunicorn_does_by_default(tmp_path: Path) -> None:
     assert (settings.bind, settings.threads) == (("127.0.0.1:8000",), 1)
     assert settings.trusted_proxies == ("127.0.0.1", "::1", "unix")
     assert settings.proxy_headers == ("x-forwarded-proto",)
+    assert not settings.drop_forwarded
     assert sources["bind"] == "gunicorn's default"
     assert settings.keep_alive == Settings().keep_alive
     assert found.notes == (
         (
             f"{NAME} leaves to gunicorn's defaults, and so it is here: bind 127.0.0.1:8000, "
-            "proxy_headers x-forwarded-proto, threads 1, trusted_proxies 127.0.0.1+::1+unix"
+            "drop_forwarded off, proxy_headers x-forwarded-proto, threads 1, "
+            "trusted_proxies 127.0.0.1+::1+unix"
         ),
     )
 

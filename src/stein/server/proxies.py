@@ -2,7 +2,9 @@
 
 One list of addresses for everything: the PROXY protocol, ``X-Forwarded-*`` and ``Forwarded``.  What
 a trusted proxy says goes into the environ, so that the application, its framework and the logs see
-the same client; what anybody else says of the kind is taken out, so that nobody believes it.
+the same client; what anybody else says of the kind is taken out, so that nobody believes it.  With
+``drop_forwarded`` off the fields stay as they came, whoever sent them: the application judges them
+by a rule of its own, as behind gunicorn.
 """
 
 from __future__ import annotations
@@ -72,12 +74,14 @@ class SeenFrom:
 class Proxies:
     """The trusted proxies of one server.
 
-    :param settings: ``trusted_proxies``, ``proxy_headers`` and ``proxy_protocol``.
+    :param settings: ``trusted_proxies``, ``proxy_headers``, ``drop_forwarded`` and
+        ``proxy_protocol``.
     """
 
     def __init__(self, settings: Settings) -> None:
         listed = settings.trusted_proxies
         self._greeted = settings.proxy_protocol
+        self._drops = settings.drop_forwarded
         self._everybody = "*" in listed
         self._unix = "unix" in listed
         self._networks = [
@@ -128,7 +132,7 @@ class Proxies:
             short = sum(map(len, filter(None, fields))) <= _LONGEST_REMEMBERED
             belief = (self._remembered if short else self._read)(*fields)
         else:
-            belief = _DISBELIEF
+            belief = _DISBELIEF if self._drops else _NO_BELIEF
         for key in belief.dropped:
             variables.pop(key, None)
         variables.update(belief.changes)
@@ -145,8 +149,10 @@ class Proxies:
         """What follows from the fields of a trusted proxy."""
         known = dict(zip(FIELDS, fields, strict=True))
         origin, kept = read_chain(known.get, self._believed, self._in_networks)
-        changes = {FIELDS[name]: value for name, value in kept.items()}
-        dropped = {FIELDS[name] for name in self._believed if name not in kept}
+        changes, dropped = dict[str, str](), set[str]()
+        if self._drops:
+            changes = {FIELDS[name]: value for name, value in kept.items()}
+            dropped = {FIELDS[name] for name in self._believed if name not in kept}
         if origin.address is not None:
             changes["REMOTE_ADDR"] = origin.address
             dropped.add("REMOTE_PORT")  # the proxy's

@@ -210,8 +210,8 @@ class Settings:
     trusted_proxies: tuple[str, ...] = setting(
         (), "Proxies of one's own: addresses, networks as 10.0.0.0/8, unix for whoever connects by "
         "a Unix socket, * for everybody. What they say of the client is believed, see "
-        "proxy_headers and proxy_protocol; the same fields from anybody else are dropped. Without "
-        "this nothing is believed, and nothing dropped.",
+        "proxy_headers and proxy_protocol; the same fields from anybody else are dropped, see "
+        "drop_forwarded. Without this nothing is believed, and nothing dropped.",
         group="Proxies", metavar="ADDRESS",
     )  # fmt: skip
     proxy_headers: tuple[str, ...] = setting(
@@ -219,6 +219,12 @@ class Settings:
         "Which fields a trusted proxy sets, and sets always: what it leaves to the client is not "
         "to stand here. Of x-forwarded-for, -proto, -host, -port, -prefix and forwarded.",
         group="Proxies", metavar="FIELD",
+    )  # fmt: skip
+    drop_forwarded: bool = setting(
+        True, "Take X-Forwarded-* and Forwarded out of the requests of anybody but "
+        "trusted_proxies; off: all fields stay as they came, and a rule of the application's own, "
+        "such as ProxyFix, has to judge them.",
+        group="Proxies",
     )  # fmt: skip
     proxy_protocol: bool = setting(
         False, "Trusted proxies begin each connection with a PROXY protocol header, version 1 or "

@@ -157,6 +157,7 @@ def gunicorn_defaults(environ: Mapping[str, str]) -> dict[str, Given]:
         "threads": Given(DEFAULT_SOURCE, ("1",)),
         "trusted_proxies": Given(trust, with_unix(proxies)),
         "proxy_headers": Given(DEFAULT_SOURCE, ("x-forwarded-proto",)),
+        "drop_forwarded": Given(DEFAULT_SOURCE, ("off",)),
     }
     if environ.get("WEB_CONCURRENCY"):
         found["workers"] = Given("WEB_CONCURRENCY", (environ["WEB_CONCURRENCY"],))
@@ -330,7 +331,9 @@ class Turning:
 
     def _forwarded_allow_ips(self, each: Said) -> None:
         self._give("trusted_proxies", with_unix(comma_list(each.value)), each)
-        self._give("proxy_headers", ["x-forwarded-proto"], each)
+        for ours, value in (("proxy_headers", ["x-forwarded-proto"]), ("drop_forwarded", False)):
+            if ours not in self._file.given:  # it may be on its way
+                self._give(ours, value, each)
 
     def _proxy_allow_ips(self, each: Said) -> None:
         other = self._said.get("forwarded_allow_ips")
