@@ -340,6 +340,33 @@ def test_a_timeout_is_that_of_a_request_where_there_is_one_thread(
     assert found.loaded.sources["heartbeat_timeout"] == "default"
 
 
+@pytest.mark.parametrize(
+    ("text", "environ", "mode", "source"),
+    [
+        ("bind = 'unix:/run/x'", {}, 0o777, "gunicorn's default"),
+        ("bind = ['127.0.0.1:80', 'unix:/run/x']\numask = 0o007", {}, 0o770, "gunicorn's default"),
+        ("umask = '0027'", {"STEIN_BIND": "unix:/run/x"}, 0o750, "gunicorn's default"),
+        ("bind = 'unix:/run/x'", {"STEIN_UMASK": "022"}, 0o755, "gunicorn's default"),
+        ("bind = 'unix:/run/x'\nunix_mode = 0o600", {}, 0o600, f"{NAME}:2"),
+        ("bind = 'unix:/run/x'", {"STEIN_UNIX_MODE": "660"}, 0o660, "STEIN_UNIX_MODE"),
+        ("umask = 0o077", {}, Settings().unix_mode, "default"),
+    ],
+)
+def test_a_unix_socket_is_as_open_as_gunicorns(
+    tmp_path: Path, text: str, environ: dict[str, str], mode: int, source: str
+) -> None:
+    (tmp_path / NAME).write_text(f"{text}\n")
+    found = configured(tmp_path, environ)
+    assert found.settings.unix_mode == mode
+    assert found.loaded.sources["unix_mode"] == source
+
+
+def test_a_umask_that_is_none_is_complained_about_once(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_text("bind = 'unix:/run/x'\n")
+    with pytest.raises(ConfigurationError, match="STEIN_UMASK=9: must be permission bits"):
+        configured(tmp_path, {"STEIN_UMASK": "9"})
+
+
 def test_a_file_that_was_not_read_is_mentioned(tmp_path: Path) -> None:
     (tmp_path / NAME).write_text("workers = 2\n")
     assert configure(Wishes(), {}, tmp_path).notes == (

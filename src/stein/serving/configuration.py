@@ -108,6 +108,8 @@ def configure(wishes: Wishes, environ: Mapping[str, str], folder: Path) -> Confi
     further = {**file.further, **further_in(environ), **wishes.further}
     take_foreign(wishes, environ, flags, further, file)
     mistakes += file.mistakes
+    if file.defaults:
+        default_socket_mode(flags, environ, file)
     sizing, environ = size_workers(flags, environ, file)
     loaded = load_settings(flags, environ, file.given, file.defaults, mistakes)
     notes = tuple(notes_on(wishes, path, file, loaded, folder))
@@ -182,6 +184,19 @@ def take_foreign(
     further.update({**line.further, **wishes.further})
     file.variables.update({**said.variables, **line.variables})
     file.mistakes += [*said.mistakes, *line.mistakes]
+
+
+def default_socket_mode(
+    flags: Mapping[str, Given], environ: Mapping[str, str], file: ConfigFile
+) -> None:
+    """Let Unix sockets be as open as gunicorn's, under a configuration that was written for it."""
+    # Most have none.
+    from stein.serving.gunicornconf import socket_mode  # noqa: PLC0415
+
+    bind, umask = (said_of(name, flags, environ, file.given) for name in ("bind", "umask"))
+    mode = socket_mode(bind, umask)
+    if mode is not None:
+        file.defaults["unix_mode"] = mode
 
 
 def said_of(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stein.errors import ConfigurationError
 from stein.serving.configfile import FIELDS, SLIP, ConfigFile, execute, is_slip, lines_of, worded
 from stein.serving.gunicorntable import FLAGS, OURS, REFUSED, TABLE, UNTOLD
-from stein.serving.load import Given
+from stein.serving.load import Given, read_octal
 from stein.tracebacks import whereabouts
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ __all__ = [
     "read_gunicorn_config",
     "read_gunicorn_flags",
     "settle_timeout",
+    "socket_mode",
     "split_flags",
 ]
 
@@ -162,6 +163,21 @@ def gunicorn_defaults(environ: Mapping[str, str]) -> dict[str, Given]:
     if environ.get("WEB_CONCURRENCY"):
         found["workers"] = Given("WEB_CONCURRENCY", (environ["WEB_CONCURRENCY"],))
     return found
+
+
+def socket_mode(bind: Given | None, umask: Given | None) -> Given | None:
+    """Return the permission bits that gunicorn gives a Unix socket; ``None`` if there is none.
+
+    :param bind: the addresses, if any were named.
+    :param umask: the bits that new files do not get, if that was said.
+    """
+    if bind is None or not any("unix:" in text for text in bind.texts):
+        return None
+    try:
+        without = 0 if umask is None else read_octal(umask.texts[-1].strip())
+    except ValueError:  # complained about where it is read
+        return None
+    return Given(DEFAULT_SOURCE, (f"{0o777 & ~without:o}",))
 
 
 # -- flags ----------------------------------------------------------------------------------------

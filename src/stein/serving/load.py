@@ -34,6 +34,7 @@ __all__ = [
     "is_switch",
     "kind_of",
     "load_settings",
+    "read_octal",
     "suspicious_names",
 ]
 
