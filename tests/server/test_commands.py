@@ -12,14 +12,16 @@ from stein.server.commands import SIGNALS, SignalPipe, has_terminal
 from stein.server.supervisor import Supervisor
 
 
-def test_each_kind_of_signal_is_taken_once_and_in_order() -> None:
+def test_each_kind_of_signal_is_taken_once_but_those_that_count_and_in_order() -> None:
     before = signal.getsignal(signal.SIGHUP)
     with SignalPipe() as pipe:
         assert pipe.take() == []
-        for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTTIN):
+        for number in (
+            signal.SIGHUP, signal.SIGTTIN, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU,
+        ):  # fmt: skip
             os.kill(os.getpid(), number)
         select.select([pipe], [], [], 10)
-        assert pipe.take() == ["hang_up", "add_worker"]
+        assert pipe.take() == ["hang_up", "add_worker", "add_worker", "remove_worker"]
     assert signal.getsignal(signal.SIGHUP) is before
 
 

@@ -29,6 +29,8 @@ SIGNALS: Final[dict[str, str]] = {
     "SIGWINCH": "pause",
     "SIGCHLD": "reap",
 }
+#: Two of these ask for twice as much; two of any other ask for nothing more than one does.
+COUNTED: Final = frozenset({"SIGTTIN", "SIGTTOU"})
 
 
 class SignalPipe:
@@ -46,13 +48,17 @@ class SignalPipe:
         return self._read.fileno()
 
     def take(self) -> list[str]:
-        """Return the methods that are asked for, in order; each kind of signal once."""
+        """Return the methods that are asked for, in order; each kind once, but for COUNTED."""
         try:
             numbers = self._read.recv(4096)
         except BlockingIOError:
             return []
-        names = [signal.Signals(number).name for number in dict.fromkeys(numbers)]
-        return [SIGNALS[name] for name in names if name in SIGNALS]
+        found: list[str] = []
+        for number in numbers:
+            name = signal.Signals(number).name
+            if name in SIGNALS and (name in COUNTED or SIGNALS[name] not in found):
+                found.append(SIGNALS[name])
+        return found
 
     def __enter__(self) -> Self:
         self._before = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
