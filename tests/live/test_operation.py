@@ -298,6 +298,27 @@ def test_a_service_manager_hears_of_reloads_and_gets_signs_of_life(
     assert process.returncode == 0
 
 
+@pytest.mark.parametrize("preload", [False, True])
+def test_a_reload_changes_the_environment_of_workers(
+    folder: Path, manager: Manager, *, preload: bool
+) -> None:
+    port = free_port()
+    file = folder / "gunicorn.conf.py"
+    text = f"bind = '127.0.0.1:{port}'\npreload_app = {preload}\n"
+    file.write_text(f"{text}raw_env = ['SHOP=open', 'STEIN_THREADS=x']\n")
+    variables = environment(NOTIFY_SOCKET=manager.path, SHOP="outside")
+    args = command("serve", "-c", file.name, "--access-log", "off", "shop:app")
+    with running(args, folder, env=variables, stderr=subprocess.DEVNULL) as process:
+        manager.until("READY=1")
+        assert get(port)["variable"] == "open"
+        for line, value in (("raw_env = ['SHOP=closed']", "closed"), ("", "outside")):
+            file.write_text(f"{text}{line}\n")
+            process.send_signal(signal.SIGHUP)
+            manager.until_one_begins("RELOADING=1", unlike=[])
+            manager.until("READY=1")
+            assert get(port)["variable"] == value
+
+
 def test_signs_of_life_go_on_after_every_upgrade(folder: Path, manager: Manager) -> None:
     variables = environment(NOTIFY_SOCKET=manager.path, WATCHDOG_USEC="200000")
     words = command("serve", "shop:app", "-w", "1", "--port", "0", "--control", "off")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stein.server.settings import Settings
@@ -22,12 +22,15 @@ class Plan:
     :param target: the application, as on the command line.
     :param app_dir: where it is imported from.
     :param argv: what ``sys.argv`` is in a worker.
+    :param variables: what a worker has in its environment otherwise than its parent; without a
+        value it is taken out.
     """
 
     settings: Settings
     target: str
     app_dir: str | None = None
     argv: tuple[str, ...] = ()
+    variables: Mapping[str, str | None] = field(default_factory=dict)
 
     def as_message(self) -> dict[str, Any]:
         """Return it as what JSON can hold."""
@@ -36,6 +39,7 @@ class Plan:
             "target": self.target,
             "app_dir": self.app_dir,
             "argv": list(self.argv),
+            "variables": dict(self.variables),
         }
 
     @classmethod
@@ -46,6 +50,7 @@ class Plan:
             message["target"],
             message["app_dir"],
             tuple(message["argv"]),
+            message["variables"],
         )
 
 

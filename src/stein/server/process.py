@@ -154,15 +154,17 @@ def spawn(
     :param script: what it executes, with the number of its lifeline's descriptor.
     :param place: its number on the board.
     :param generation: which version of the program it will run.
-    :param handover: the first message to it.
+    :param handover: the first message to it; by its ``variables`` the environment differs.
     :param descriptors: what it inherits, under the same numbers.
     """
     import subprocess  # noqa: PLC0415 - see interpreter()
 
     ours, theirs = socket.socketpair()
+    environ: dict[str, str | None] = {**os.environ, **handover.get("variables", {})}
     try:
         popen = subprocess.Popen(  # noqa: S603 - the program that we are
             [*interpreter(), str(script), str(theirs.fileno())],
+            env={name: value for name, value in environ.items() if value is not None},
             pass_fds=[*descriptors, theirs.fileno()],
             # Ctrl-C in a terminal goes to the parent alone, which tells its workers what it means.
             process_group=0,

@@ -31,6 +31,8 @@ from stein.serving.signals import signals_to
 from stein.serving.version import version_option
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stein.observe.accesslog import AccessLog
     from stein.server.settings import Settings
     from stein.serving.configuration import Configuration
@@ -89,7 +91,8 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter for each flag that is no se
         foreign=meta.get(FOREIGN, ()),
         mistakes=meta.get(UNKNOWN, ()),
     )
-    configuration = configure(wishes, os.environ, folder)
+    environ = dict(os.environ)  # before the configuration adds to it
+    configuration = configure(wishes, environ, folder)
     for wrong, meant in suspicious_names(os.environ).items():
         click.echo(f"stein: warning: {wrong} is no setting; did you mean {meant}?", err=True)
     if print_config:
@@ -105,7 +108,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter for each flag that is no se
         check_application(configuration, application)
         click.echo("stein: nothing is wrong with this configuration")
     elif wants_supervisor(configuration):
-        sys.exit(serve_with_workers(application, configuration, wishes, folder))
+        sys.exit(serve_with_workers(application, configuration, wishes, (folder, environ)))
     else:
         serve_alone(application, configuration)
 
@@ -139,14 +142,22 @@ def wants_supervisor(configuration: Configuration) -> bool:
 
 
 def serve_with_workers(
-    target: str, configuration: Configuration, wishes: Wishes, folder: Path
+    target: str,
+    configuration: Configuration,
+    wishes: Wishes,
+    start: tuple[Path, Mapping[str, str]],
 ) -> int:
-    """Serve with worker processes; return the exit code."""
+    """Serve with worker processes; return the exit code.
+
+    :param start: the folder where the server was started, and the variables that were there.
+    """
     # One process alone does without.
     from stein.serving.supervise import supervise  # noqa: PLC0415 - see above
 
+    folder, environ = start
+
     def reread() -> Plan:
-        found = configure(wishes, os.environ, folder)
+        found = configure(wishes, environ, folder)
         old, new = configuration.settings, found.settings
         changed = [name for name in AT_START if getattr(old, name) != getattr(new, name)]
         if changed:
@@ -154,7 +165,9 @@ def serve_with_workers(
                 "%s: read at the start only; stein upgrade, or a restart, changes it",
                 ", ".join(changed),
             )
-        return plan_of(found, found.app or target)
+        # What the first configuration has put there is in the parent's environment for good.
+        variables = {name: environ.get(name) for name in configuration.variables}
+        return plan_of(found, found.app or target, {**variables, **found.variables})
 
     give_files(configuration.settings)
     return supervise(
@@ -166,9 +179,15 @@ def serve_with_workers(
     )
 
 
-def plan_of(configuration: Configuration, target: str) -> Plan:
-    """Return what workers run."""
-    return Plan(configuration.settings, target, configuration.app_dir, tuple(sys.argv))
+def plan_of(
+    configuration: Configuration, target: str, variables: Mapping[str, str | None] | None = None
+) -> Plan:
+    """Return what workers run.
+
+    :param variables: by which their environment differs from the parent's.
+    """
+    settings, app_dir = configuration.settings, configuration.app_dir
+    return Plan(settings, target, app_dir, tuple(sys.argv), variables or {})
 
 
 def serve_alone(target: str, configuration: Configuration) -> None:
