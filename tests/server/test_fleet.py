@@ -329,10 +329,10 @@ def test_a_reload_to_fewer_workers_lets_none_go_before_it_is_done() -> None:
     scene = Scene(3, 12)
     scene.boot()
     scene.reload(1)
+    scene.prove(scene.fleet.booting[0])
     while scene.fleet.is_reloading:
         assert len(scene.fleet.ready) == 3
-        scene.prove(scene.fleet.booting[0])
-    scene.adjust()
+        scene.say(scene.fleet.booting[0], "ready")
     assert scene.answers[0].ok
     assert [each.generation for each in scene.fleet.ready] == [2]
 

@@ -351,6 +351,9 @@ class Fleet:
         if now >= self._not_before:
             self._start_missing(now)
         self._note_success()
+        self._retire_surplus(
+            now
+        )  # of a reload to fewer workers that is done; nothing else may come
 
     def _start_missing(self, now: float) -> None:
         ready, booting = self.ready, self.booting
