@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -241,3 +242,80 @@ def test_a_place_is_a_folder_or_the_folder_of_a_file(tmp_path: Path) -> None:
     tree = tree_of(tmp_path)
     assert tree.parent_of(str(tmp_path / "shop")) == str(tmp_path / "shop")
     assert tree.parent_of(str(tmp_path / "shop" / "app.py")) == str(tmp_path / "shop")
+
+
+def test_a_folder_in_the_place_of_another_is_listed_whatever_its_time(tmp_path: Path) -> None:
+    (path,) = write(tmp_path, "shop/app.py")
+    (other, new) = write(tmp_path, "draft/shop/app.py", "draft/shop/new.py")
+    for old, its in ((path, other), (os.path.dirname(path), os.path.dirname(other))):
+        status = os.stat(old)
+        os.utime(its, ns=(status.st_atime_ns, status.st_mtime_ns))
+    tree = tree_of(tmp_path / "shop")
+    before = tree.replaced
+    os.rename(tmp_path / "shop", tmp_path / "old")
+    os.rename(tmp_path / "draft" / "shop", tmp_path / "shop")
+    assert set(tree.look()) == {path, new.replace("draft/", "")}
+    assert tree.replaced > before
+    assert tree.look() == []
+
+
+@pytest.mark.parametrize("kind", ["roots", "folders", "live", "files"])
+def test_what_was_asked_for_is_found_again_once_it_is_back(tmp_path: Path, kind: str) -> None:
+    name = "x.py" if kind == "roots" else "x.toml"
+    conf = tmp_path / "far" / "conf"
+    (path,) = write(conf, name)
+    tree = Tree(live=True)
+    tree.want(Inventory(**{kind: frozenset([path if kind == "files" else str(conf)])}))
+    shutil.rmtree(tmp_path / "far")
+    assert tree.look() == [path]
+    assert tree.seek() == []
+    version = tree.version
+    write(conf, name)
+    assert tree.seek() == [path]
+    assert tree.version > version
+    change(path)
+    assert tree.look() == [path]
+    assert tree.look() == []
+
+
+def test_what_was_asked_for_may_be_made_later(tmp_path: Path) -> None:
+    tree = Tree()
+    config = str(tmp_path / "later" / "y.toml")
+    tree.want(Inventory(frozenset([str(tmp_path / "code")]), frozenset([config])))
+    assert tree.look() == []
+    (code, _) = write(tmp_path, "code/deep/a.py", "later/y.toml")
+    assert sorted(tree.look()) == [code, config]
+
+
+def test_a_folder_of_everything_is_one_again_if_a_folder_above_finds_it(tmp_path: Path) -> None:
+    (path, _) = write(tmp_path, "conf/deep/x.toml", "app.py")
+    tree = Tree()
+    tree.want(Inventory(frozenset([str(tmp_path)]), folders=frozenset([str(tmp_path / "conf")])))
+    shutil.rmtree(tmp_path / "conf")
+    assert tree.look() == [path]
+    write(tmp_path, "conf/deep/x.toml")
+    assert tree.look_into(str(tmp_path)) == [path]
+    change(path)
+    assert tree.look() == [path]
+
+
+def test_a_folder_that_came_back_for_one_file_is_entered_for_its_code_too(tmp_path: Path) -> None:
+    (config, code, _) = write(tmp_path, "shop/y.toml", "shop/deep/a.py", "app.py")
+    tree = Tree()
+    tree.want(Inventory(frozenset([str(tmp_path)]), frozenset([config])))
+    shutil.rmtree(tmp_path / "shop")
+    assert set(tree.look()) == {config, code}
+    write(tmp_path, "shop/y.toml", "shop/deep/a.py")
+    assert tree.seek() == [config]
+    assert tree.look() == [code]
+
+
+def test_one_put_in_its_place_together_with_all_above_is_noticed(tmp_path: Path) -> None:
+    (path,) = write(tmp_path, "project/src/app.py")
+    write(tmp_path, "draft/src/app.py")
+    tree = tree_of(tmp_path / "project" / "src")
+    os.rename(tmp_path / "project", tmp_path / "old")
+    os.rename(tmp_path / "draft", tmp_path / "project")
+    assert tree.seek() == [path]
+    assert tree.replaced == 1
+    assert tree.seek() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import shutil
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -201,3 +202,64 @@ def test_too_many_folders_are_said_once(
     assert len(ear.said) == 1
     assert "has more than 3 folders" in ear.said[0]
     assert "exclude_patterns" in ear.said[0]
+
+
+def make_package(place: Path, text: str) -> Path:
+    """Make a package with a module in a folder of its own, and return the module."""
+    (place / "deep").mkdir(parents=True)
+    (place / "__init__.py").write_text("")
+    module = place / "deep" / "mod.py"
+    module.write_text(text)
+    return module
+
+
+@pytest.mark.parametrize("engine", ["auto", "stat"])
+def test_a_package_that_was_removed_and_made_again_is_still_watched(
+    tmp_path: Path, watch: Callable[..., Watcher], ear: Ear, engine: str
+) -> None:
+    module = make_package(tmp_path / "pkg", "")
+    watch(tmp_path, engine=engine)
+    for number in range(3):
+        shutil.rmtree(tmp_path / "pkg")
+        make_package(tmp_path / "pkg", f"again = {number}")
+        ear.wait_for(module)
+        module.write_text(f"more = {number}")
+        ear.wait_for(module)
+
+
+@pytest.mark.parametrize("engine", ["auto", "stat"])
+def test_a_package_in_the_place_of_another_is_still_watched(
+    tmp_path: Path, watch: Callable[..., Watcher], ear: Ear, engine: str
+) -> None:
+    project, aside = tmp_path / "project", tmp_path / "aside"
+    module = make_package(project / "pkg", "")
+    watch(project, engine=engine)
+    for number in range(3):
+        make_package(aside / f"new{number}", f"other = {number}")
+        (project / "pkg").rename(aside / f"old{number}")
+        (aside / f"new{number}").rename(project / "pkg")
+        ear.wait_for(module)
+        module.write_text(f"more = {number}")
+        ear.wait_for(module)
+
+
+@pytest.mark.parametrize("engine", ["auto", "stat"])
+def test_what_was_asked_for_is_watched_again_when_it_is_back(
+    tmp_path: Path, watch: Callable[..., Watcher], ear: Ear, engine: str
+) -> None:
+    module = make_package(tmp_path / "root", "")
+    config = tmp_path / "later" / "y.toml"
+    watch(engine=engine).want(
+        Inventory(frozenset([str(tmp_path / "root")]), frozenset([str(config)]))
+    )
+    shutil.rmtree(tmp_path / "root")
+    ear.wait_for(module)
+    make_package(tmp_path / "root", "back = 1")
+    ear.wait_for(module)
+    module.write_text("more = 1")
+    ear.wait_for(module)
+    config.parent.mkdir()
+    config.write_text("a = 1")
+    ear.wait_for(config)
+    config.write_text("a = 22")
+    ear.wait_for(config)

@@ -6,7 +6,8 @@ none: packages of another language, environments, caches, data.
 Decision.  Folders are entered one by one and remembered; those that cannot hold the user's code
 are not entered at all, which costs nothing however much is in them.  Whoever notices that
 something happens in a folder (the system, or a clock) has it looked into; only a look decides
-whether a file has changed.
+whether a file has changed.  What was asked for and is not there stays wanted: a checkout, a build
+or a tool may put it back at any time.
 
 Price.  Code further below than two folders without any is not found before it is imported.
 """
@@ -50,10 +51,11 @@ class Folder:
     """One folder, as it was when somebody looked last.
 
     ``everything``: all files matter, not only code.  ``live``: they matter to browsers.
-    ``singles``: only files matter that were asked for one by one.
+    ``singles``: only files matter that were asked for one by one.  ``stamp`` is its own: with the
+    same one it is the same folder, with the same names in it.
     """
 
-    __slots__ = ("path", "everything", "live", "singles", "mtime", "files", "inner", "has_code")
+    __slots__ = ("path", "everything", "live", "singles", "stamp", "files", "inner", "has_code")
 
     def __init__(
         self, path: str, *, everything: bool = False, live: bool = False, singles: bool = False
@@ -62,7 +64,7 @@ class Folder:
         self.singles = singles
         self.everything = everything
         self.live = live
-        self.mtime = -1
+        self.stamp: Stamp = OTHERWISE
         self.files: dict[str, Stamp] = {}
         self.inner: set[str] = set()
         self.has_code = False
@@ -91,10 +93,13 @@ class Tree:
         self._wanted = Inventory()
         self._single: frozenset[str] = frozenset()  # files that matter wherever they are
         self._starts: set[str] = set()  # folders that were asked for, and are entered in any case
+        self._parents: set[str] = set()  # folders of those files
         #: by path
         self.folders: dict[str, Folder] = {}
-        #: counts how often the set of folders has changed
+        #: counts how often the set of folders has changed, or one took the place of another
         self.version = 0
+        #: counts the latter alone
+        self.replaced = 0
         #: where there were too many folders
         self.overfull: str | None = None
 
@@ -114,17 +119,11 @@ class Tree:
             before, single_before = self.folders, self._single
             self.folders, self.overfull = {}, None
             self._starts = set(wanted.roots | wanted.folders)
-            self._single = wanted.files | {os.path.realpath(file) for file in wanted.files}
-            for root in sorted(wanted.folders):
-                self._enter(root, everything=True)
             if self._live:
                 self._starts |= wanted.live
-                for root in sorted(wanted.live):
-                    self._enter(root, live=True)
-            for root in sorted(wanted.roots):
-                self._enter(root)
-            for file in sorted(self._single):
-                self._add_parent(os.path.dirname(file))
+            self._single = wanted.files | {os.path.realpath(file) for file in wanted.files}
+            self._parents = {os.path.dirname(file) for file in self._single}
+            self._enter_wanted()
             for path, folder in self.folders.items():
                 known = before.get(path)
                 if since is not None:
@@ -141,7 +140,7 @@ class Tree:
 
     def _recall(self, folder: Folder, before: Folder, single: frozenset[str]) -> None:
         """Put back what was known of a folder, so that the next look sees what is new since."""
-        folder.mtime = -1  # list it
+        folder.stamp = OTHERWISE  # list it
         for name in list(folder.files):
             path = os.path.join(folder.path, name)
             if name in before.files:
@@ -153,16 +152,32 @@ class Tree:
             if name not in folder.files and self._matters(folder, name, path, self._single):
                 folder.files[name] = known  # gone in the meantime
 
-    def _add_parent(self, path: str) -> None:
-        """Watch a folder for single files in it."""
-        if path not in self.folders:
-            folder = Folder(path, singles=True)
-            try:
-                self._read(folder)
-            except OSError:
-                return
-            folder.inner.clear()
-            self.folders[path] = folder
+    def _enter_wanted(self) -> list[str]:
+        """Add what was asked for and is not there yet; return the files in it that matter."""
+        found: list[str] = []
+        for start in sorted(self._starts):
+            found += self._enter(start)
+        for parent in sorted(self._parents):
+            found += self._add_parent(parent)
+        return found
+
+    def _add_parent(self, path: str) -> list[str]:
+        """Watch a folder for single files in it; return those."""
+        if path in self.folders:
+            return []
+        folder = Folder(path, singles=True)
+        try:
+            self._read(folder)
+        except OSError:  # not there yet: it will be looked for
+            return []
+        folder.inner.clear()
+        self.folders[path] = folder
+        return [os.path.join(path, name) for name in folder.files]
+
+    def _is_entered(self, path: str) -> bool:
+        """Whether a folder is watched for more than single files."""
+        folder = self.folders.get(path)
+        return folder is not None and not folder.singles
 
     def _enter(
         self,
@@ -172,34 +187,45 @@ class Tree:
         live: bool = False,
         near_code: bool = True,
     ) -> list[str]:
-        """Add a folder and those below; return the files in them that matter.
+        """Add a folder and those below; return the files in them that are new.
+
+        What was asked for with everything in it, or for browsers, is watched so in any case.
 
         :param near_code: whether there is code in the folder above.
         """
         found: list[str] = []
-        waiting = [(start, near_code, live)]
+        waiting = [(start, near_code, everything, live)]
         while waiting:
-            path, near_code, is_live = waiting.pop()
-            if path in self.folders or (path not in self._starts and self._is_excluded(path)):
+            path, near, whole, shown = waiting.pop()
+            is_start = path in self._starts
+            if self._is_entered(path) or (not is_start and self._is_excluded(path)):
                 continue
             if len(self.folders) >= self._most:
                 self.overfull = self.overfull or start
                 break
-            folder = Folder(path, everything=everything, live=is_live)
+            whole = whole or path in self._wanted.folders
+            shown = shown or (self._live and path in self._wanted.live)
+            folder = Folder(path, everything=whole, live=shown)
             try:
                 entries = self._read(folder)
             except OSError:
                 continue
-            if path not in self._starts and not MARKS.isdisjoint(entries):
+            if not is_start and not MARKS.isdisjoint(entries):
                 continue
+            known = self.folders.get(path)  # for single files
             self.folders[path] = folder
-            found += [os.path.join(path, name) for name in folder.files]
-            if everything or is_live or near_code or folder.has_code:
+            found += [
+                os.path.join(path, name)
+                for name, now in folder.files.items()
+                if known is None or known.files.get(name) != now
+            ]
+            if whole or shown or near or is_start or folder.has_code:
                 waiting += [
                     (
                         os.path.join(path, name),
                         folder.has_code,
-                        is_live or (self._live and name in PAGES),
+                        whole,
+                        shown or (self._live and name in PAGES),
                     )
                     for name in folder.inner
                 ]
@@ -215,7 +241,7 @@ class Tree:
         """
         status = os.stat(folder.path)
         names: list[str] = []
-        folder.mtime = status.st_mtime_ns
+        folder.stamp = stamp(status)
         files: dict[str, Stamp] = {}
         inner: set[str] = set()
         has_code = False
@@ -270,22 +296,51 @@ class Tree:
     def look(self, paths: Iterable[str] | None = None) -> list[str]:
         """Look at folders again.
 
-        A folder whose own time is unchanged has the same names in it: only its files are asked.
+        A folder whose own stamp is unchanged has the same names in it: only its files are asked.
 
-        :param paths: which; all, if not given.
+        :param paths: which; all, if not given, and those that were away.
         :returns: the files that are new, gone or different.
         """
         changed: list[str] = []
         with self._lock:
+            if paths is None:
+                changed += self.seek()
             for path in list(self.folders) if paths is None else list(paths):
                 folder = self.folders.get(path)
                 if folder is None:
                     continue
                 try:
-                    same = os.stat(path).st_mtime_ns == folder.mtime
+                    same = stamp(os.stat(path)) == folder.stamp
                 except OSError:
                     same = False
                 changed += self._compare(folder) if same else self.look_into(path)
+        return changed
+
+    def seek(self) -> list[str]:
+        """Look whether what was asked for is where it was, or is there again.
+
+        Of a folder that came back nobody tells, nor of one in whose place another was put together
+        with all that is above it.
+
+        :returns: the files that are new, gone or different.
+        """
+        changed: list[str] = []
+        with self._lock:
+            count = len(self.folders)
+            for path in sorted(self._starts | self._parents):
+                folder = self.folders.get(path)
+                try:
+                    if folder is None or stamp(os.stat(path))[2] == folder.stamp[2]:
+                        continue
+                except OSError:
+                    changed += self._lose(path)
+                    continue
+                below = os.path.join(path, "")
+                inside = [each for each in self.folders if each == path or each.startswith(below)]
+                changed += self.look(inside)
+            changed += self._enter_wanted()
+            if len(self.folders) != count:
+                self.version += 1
         return changed
 
     def _compare(self, folder: Folder) -> list[str]:
@@ -313,11 +368,14 @@ class Tree:
             folder = self.folders.get(path)
             if folder is None:
                 return []
-            files, inner = folder.files, folder.inner
+            files, inner, before = folder.files, folder.inner, folder.stamp
             try:
                 self._read(folder)
             except OSError:
                 return self._lose(path)
+            if folder.stamp[2] != before[2] and before != OTHERWISE:
+                self.replaced += 1
+                self.version += 1
             join = os.path.join
             changed = [
                 join(path, name)
@@ -330,7 +388,7 @@ class Tree:
                 folder.inner.clear()
             count = len(self.folders)
             for name in sorted(folder.inner):
-                if join(path, name) not in self.folders:
+                if not self._is_entered(join(path, name)):
                     changed += self._enter(
                         join(path, name),
                         everything=folder.everything,

@@ -2,15 +2,17 @@
 
 Facts.  The system tells of changes in folders on its own disks and not of those on a server or on
 the host of a virtual machine.  It tells of a limited number of folders.  watchfiles cannot add a
-folder to those that it watches.
+folder to those that it watches.  What it watches is the folder that was there when it began, not
+the one that a checkout or a build has put in its place.
 
 Decision.  Each folder is watched by itself, without those below, so that folders which do not
 matter cost nothing.  What is told only says where to look; :class:`~.tree.Tree` decides.  When the
-folders change the system is asked anew, and then everything is looked at once, as something may
-have changed in between.
+folders change, or something has happened to one of them itself, the system is asked anew, and then
+everything is looked at once, as something may have changed in between.  Folders that were asked for
+and are away are looked for at each round.
 
-Price.  The thread that listens to watchfiles wakes every :data:`STEP` milliseconds, which is
-about 0.15 % of a processor.
+Price.  What comes back is noticed after an interval.  The thread that listens to watchfiles wakes
+every :data:`STEP` milliseconds, which is about 0.15 % of a processor.
 """
 
 from __future__ import annotations
@@ -71,10 +73,11 @@ class Watcher:
         self._is_native = engine != "stat" and has_watchfiles()
         self._places: dict[str, Mount | None] = {}
         self._said: set[str] = set()
-        self._lock = threading.Lock()  # guards the two lists of folders and _version
+        self._lock = threading.Lock()  # guards the two lists, _version and _replaced
         self._told: list[str] = []
         self._polled: list[str] = []
         self._version = -1
+        self._replaced = 0
         self._stop = threading.Event()
         self._renew = threading.Event()  # the folders that the system tells of have changed
         self._threads: list[threading.Thread] = []
@@ -140,7 +143,8 @@ class Watcher:
                         f"{mount.point} ({mount.kind}) is looked at every {self._interval:g} s: "
                         "of changes there the system does not tell"
                     )
-            changed = told != self._told
+            changed = told != self._told or self._replaced != self._tree.replaced
+            self._replaced = self._tree.replaced
             self._told, self._polled = told, polled
         if changed:
             self._renew.set()
@@ -219,13 +223,15 @@ class Watcher:
             if not settled:
                 settled = True
                 self._sort_again()
-            elif changes:
-                places = {self._tree.parent_of(path) for _, path in changes}
+            else:
                 changed: list[str] = []
-                for place in places:
+                for place in {self._tree.parent_of(path) for _, path in changes}:
                     changed += self._tree.look_into(place)
                 self._sort()
                 self._report(changed)
+            if any(path in self._tree.folders for _, path in changes):
+                # Another folder may be in its place, even one with the same number.
+                self._renew.set()
 
     # -- looking ------------------------------------------------------------------------------
 
@@ -236,7 +242,7 @@ class Watcher:
             with self._lock:
                 folders = list(self._polled)
             begin = monotonic()
-            changed = self._tree.look(folders)
+            changed = self._tree.look(folders) + self._tree.seek()
             took = monotonic() - begin
             pause = max(self._interval, took / LARGEST_SHARE)
             for _ in range(SECOND_LOOKS if changed else 0):
@@ -246,9 +252,8 @@ class Watcher:
                 changed += more
                 if not more:
                     break
-            if changed:
-                self._sort()
-                self._report(changed)
+            self._sort()
+            self._report(changed)
 
     def _report(self, changed: list[str]) -> None:
         if changed:
