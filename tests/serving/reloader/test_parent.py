@@ -363,12 +363,16 @@ def test_extra_files_and_folders_are_watched_from_the_beginning(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sql").mkdir()
-    scene = make_scene(extra_files=("a.toml", "sql"))
+    (tmp_path / "a.toml").write_text("")
+    scene = make_scene(extra_files=("a.toml", "sql", "later"))
     monkeypatch.setattr(sys, "argv", [str(Path(sys.executable).with_name("flask"))])
     found = scene.parent.first_inventory()
-    assert str(tmp_path / "a.toml") in found.files
-    assert found.folders == {str(tmp_path / "sql")}
+    assert {str(tmp_path / "a.toml"), str(tmp_path / "later")} <= found.files
+    assert found.folders == {str(tmp_path / "sql"), str(tmp_path / "later")}
     assert str(tmp_path) in found.roots
+    (tmp_path / "sql").rmdir()
+    monkeypatch.setattr(Path, "cwd", FileNotFoundError)  # as if the folder were gone
+    assert str(tmp_path / "sql") in scene.parent.first_inventory().folders
 
 
 def test_what_is_watched_is_shown_if_asked_for(

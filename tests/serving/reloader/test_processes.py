@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import random
+import shutil
 import signal
 import socket
 import threading
@@ -78,6 +79,40 @@ def test_a_module_that_could_not_be_imported_is_watched(tmp_path: Path) -> None:
         program.wait_for_line("not running")
         part.write_text("X = 1\n")
         program.wait_for_answer(200, "1")
+
+
+@pytest.mark.parametrize("engine", ["auto", "stat"])
+def test_what_is_removed_is_watched_again_when_it_is_back(tmp_path: Path, engine: str) -> None:
+    parts, conf = tmp_path / "far" / "parts", tmp_path / "far" / "conf"
+    for folder in (parts, conf):
+        folder.mkdir(parents=True)
+    (parts / "part.py").write_text("")
+    (conf / "x.toml").write_text("0")
+    project = tmp_path / "project"
+    project.mkdir()
+    more = (
+        "import part\n"
+        "from pathlib import Path\n"
+        f"conf = Path({str(conf / 'x.toml')!r})\n"
+        "VALUE = conf.read_text() if conf.exists() else 'none'\n"
+    )
+    with Program(
+        project,
+        options=f", extra_files=[{str(conf)!r}], reloader_type={engine!r}",
+        more=more,
+        env={"PYTHONPATH": f"{SOURCE}{os.pathsep}{parts}"},
+    ) as program:
+        program.wait_until_up()
+        shutil.rmtree(conf)
+        program.wait_for_answer(200, "none")
+        for value in ("1", "22"):
+            conf.mkdir(exist_ok=True)
+            (conf / "x.toml").write_text(value)
+            program.wait_for_answer(200, value)
+        parts.rename(tmp_path / "away")
+        program.wait_for_answer(500, "could not be started")
+        (tmp_path / "away").rename(parts)
+        program.wait_for_answer(200, "22")
 
 
 COMMAND = ("-m", "stein", "run", "--debug", "--exclude-patterns", f"{SOURCE}/*", "--port")

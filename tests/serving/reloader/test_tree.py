@@ -208,6 +208,18 @@ def test_to_want_more_loses_no_change_that_nobody_has_seen_yet(tmp_path: Path) -
     assert tree.look() == []
 
 
+def test_to_want_more_forgets_no_folder_that_went_away_meanwhile(tmp_path: Path) -> None:
+    (path, gone, dropped) = write(tmp_path, "a/app.py", "a/deep/b.py", "c/d.py")
+    tree = Tree()
+    tree.want(Inventory(frozenset([str(tmp_path / "a"), str(tmp_path / "c")])))
+    shutil.rmtree(tmp_path / "a")
+    shutil.rmtree(tmp_path / "c")
+    tree.want(Inventory(frozenset([str(tmp_path / "a")]), frozenset([str(tmp_path / "x.toml")])))
+    assert set(tree.look()) == {path, gone}
+    assert dropped not in tree.paths()
+    assert tree.look() == []
+
+
 def test_what_was_written_while_nobody_looked_is_told(tmp_path: Path) -> None:
     (old, config) = write(tmp_path, "old.py", "settings.json")
     os.utime(old, ns=(1000, 1000))

@@ -136,6 +136,8 @@ class Parent:
             interval=options.interval,
         )
         self.own = take_inventory(files_read)
+        self.folder = str(Path.cwd())  # which may be gone later
+        self.extra = [Path(path).absolute() for path in options.extra_files]
         # changing
         self.serving: Offspring | None = None
         self.starting: Offspring | None = None
@@ -225,14 +227,13 @@ class Parent:
 
     def first_inventory(self) -> Inventory:
         """Return what is watched before the program has told anything."""
-        extra = [Path(path).absolute() for path in self.options.extra_files]
-        folder = str(Path.cwd())
         # A command has the folder on its import path only once it has begun to work.
-        is_command = is_installed_command(sys.argv[0]) and not is_library(folder)
+        is_command = is_installed_command(sys.argv[0]) and not is_library(self.folder)
+        # What is not there, or not at the moment, may become either.
         return self.own | Inventory(
-            frozenset([folder] if is_command else ()),
-            frozenset(str(path) for path in extra if not path.is_dir()),
-            frozenset(str(path) for path in extra if path.is_dir()),
+            frozenset([self.folder] if is_command else ()),
+            frozenset(str(path) for path in self.extra if not path.is_dir()),
+            frozenset(str(path) for path in self.extra if not path.is_file()),
         )
 
     def start(self) -> None:

@@ -12,7 +12,7 @@ or a tool may put it back at any time.
 Price.  Code further below than two folders without any is not found before it is imported.
 """
 
-# ruff: noqa: PTH116, PTH118, PTH120 - thousands of paths, as texts
+# ruff: noqa: PTH112, PTH116, PTH118, PTH120 - thousands of paths, as texts
 
 from __future__ import annotations
 
@@ -130,7 +130,16 @@ class Tree:
                     self._doubt(folder, known, since)
                 if known is not None:
                     self._recall(folder, known, single_before)
+            self._keep_lost(before)
             self.version += 1
+
+    def _keep_lost(self, before: dict[str, Folder]) -> None:
+        """Put back the folders that went away unseen, so that the next look tells of it."""
+        below = tuple(os.path.join(start, "") for start in self._starts)
+        for path, known in before.items():
+            is_wanted = path in self._parents or os.path.join(path, "").startswith(below)
+            if is_wanted and path not in self.folders and not os.path.isdir(path):
+                self.folders[path] = known
 
     def _doubt(self, folder: Folder, before: Folder | None, since: int) -> None:
         """Take what is new here, and was written lately, for changed."""
