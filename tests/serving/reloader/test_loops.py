@@ -151,6 +151,27 @@ def test_a_function_that_returns_is_run_again_after_the_next_change(tmp_path: Pa
         assert program.wait() == 0
 
 
+@pytest.mark.live
+@pytest.mark.parametrize("mistake", ["1 / 0", "sys.exit(7)"])
+def test_a_function_that_fails_is_run_again_after_the_next_change_and_not_before(
+    tmp_path: Path, mistake: str
+) -> None:
+    class Script(Program):
+        def source(self, value: object, more: str = "") -> str:
+            return PROGRAM.format(value=value, body=mistake)
+
+    with Script(tmp_path) as program:
+        for value in (1, 2):
+            seen = len(program.lines)
+            if value > 1:
+                program.save(value)
+            program.wait_for_line("started again after the next change", after=seen)
+        program.signal(signal.SIGINT)
+        assert program.wait() == 0
+    assert program.output.count("running ") == 2
+    assert program.output.count("ZeroDivisionError") == (2 if "/" in mistake else 0)
+
+
 def test_in_the_child_the_function_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Any] = []
     monkeypatch.setattr(child, "is_child", lambda: True)

@@ -383,6 +383,10 @@ class Parent:
             self.stop(0)
             return
         if code == AGAIN:
+        if self.stopgap is None and code > 0:
+            # Nobody is served: it has done, and failed at, what it would only do again.
+            self.show(child, child.failure or Failure(how_it_ended(code)))
+            return
             self.start()
             return
         since = child.ready_since or 0.0
