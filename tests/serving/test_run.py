@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,6 +139,31 @@ def test_a_socket_can_be_handed_over_as_werkzeugs_reloader_does(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("what", ["closed", "file", "connection", "ancestor's"])
+def test_what_was_not_handed_to_this_process_is_left_alone(
+    made: Recorder, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()) as connection,
+        tempfile.TemporaryFile() as file,
+    ):
+        numbers = {
+            "closed": 10**6,
+            "file": file.fileno(),
+            "connection": connection.fileno(),
+            "ancestor's": listening.fileno(),
+        }
+        monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
+        monkeypatch.setenv("WERKZEUG_SERVER_FD", str(numbers.pop(what)))
+        if what == "ancestor's":
+            monkeypatch.setenv("STEIN_RELOADER", f"7:{os.getpid()}")
+        run_simple("127.0.0.1", 0, app)
+        assert made.last.port != listening.getsockname()[1]
+        for each in (listening, connection, file):
+            os.fstat(each.fileno())  # still open
+
+
 def test_the_variable_that_hides_the_first_lines_needs_no_socket(
     made: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -214,16 +240,30 @@ def test_a_certificate_made_on_the_spot_outlasts_a_reload(
     assert given[1] == f"{base}.crt"
 
 
+@pytest.mark.parametrize("reloads", [True, False])
 def test_the_child_serves_and_tells_its_parent(
-    made: Recorder, monkeypatch: pytest.MonkeyPatch
+    made: Recorder, monkeypatch: pytest.MonkeyPatch, *, reloads: bool
 ) -> None:
     monkeypatch.setattr(child, "is_child", lambda: True)
     monkeypatch.setattr(child, "instrument", lambda app, *, live: (app, live))
-    run_simple("127.0.0.1", 0, app, use_reloader=True, live_reload=True)
+    left: list[bool] = []
+    monkeypatch.setattr(child, "leave_if_replaced", lambda: left.append(True))
+    run_simple("127.0.0.1", 0, app, use_reloader=reloads, live_reload=True)
     server: Any = made.last
+    assert left == [True]
     assert server.app == (app, True)
     assert server.when_serving is child.notify_ready
     assert server.quieten is without_questions
+
+
+def test_a_server_beside_the_childs_own_is_none_of_the_parents_business(
+    made: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "is_child", lambda: True)
+    thread = threading.Thread(target=run_simple, args=("127.0.0.1", 0, app))
+    thread.start()
+    thread.join()
+    assert made.last.when_serving is None
 
 
 # -- mistakes -----------------------------------------------------------------------------------

@@ -9,7 +9,9 @@ It has Werkzeug's signature and our server, the one of production; see
 from __future__ import annotations
 
 import os
+import socket
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +23,7 @@ from stein.errors import BindError, SteinError
 from stein.serving.announcement import announce
 from stein.serving.devserver import make_server
 from stein.serving.reloader import child
+from stein.serving.reloader.link import is_orphan
 from stein.serving.reloader.live import without_questions
 from stein.serving.reloader.options import ReloadOptions
 from stein.web.environment import is_running_from_reloader
@@ -127,7 +130,9 @@ def run_simple(  # noqa: PLR0913, PLR0917 - Werkzeug's signature
                 announce(server, debug=use_debugger)
                 if debugger is not None:
                     debugger.announce()
-            if options is not None:
+            if is_servant(options):
+                serve_for_parent(server, live=live_reload)
+            elif options is not None:
                 reload(server, options)
             else:
                 server.serve_until_stopped()
@@ -136,17 +141,34 @@ def run_simple(  # noqa: PLR0913, PLR0917 - Werkzeug's signature
         sys.exit(1)
 
 
-def reload(server: BaseWSGIServer, options: ReloadOptions) -> None:
-    """Be the parent that holds the socket, or the child that serves on it.
+def is_servant(options: ReloadOptions | None) -> bool:
+    """Whether a parent waits for this server.
 
-    :raises SystemExit: in the parent, when all is over.
+    Programs may switch the reloader off in the child, where it has its work done already.  A
+    server in another thread is one beside the one that is waited for.
     """
-    if child.is_child():
-        server.app = child.instrument(server.app, live=options.live)
-        server.when_serving = child.notify_ready
-        server.quieten = without_questions
-        server.serve_until_stopped()
-        return
+    is_main = threading.current_thread() is threading.main_thread()
+    return (is_main or options is not None) and child.is_child()
+
+
+def serve_for_parent(server: BaseWSGIServer, *, live: bool) -> None:
+    """Be the child of a reloader, and serve until it has another one, or until all is over.
+
+    :param live: see :func:`run_simple`.
+    :raises SystemExit: there is another one.
+    """
+    server.app = child.instrument(server.app, live=live)
+    server.when_serving = child.notify_ready
+    server.quieten = without_questions
+    server.serve_until_stopped()
+    child.leave_if_replaced()
+
+
+def reload(server: BaseWSGIServer, options: ReloadOptions) -> None:
+    """Be the parent that holds the socket.
+
+    :raises SystemExit: when all is over.
+    """
     with server:
         # Only the parent needs what watches files.
         from stein.serving.reloader.parent import supervise  # noqa: PLC0415
@@ -191,15 +213,33 @@ def debugged(application: WSGIApplication, hostname: str, *, evalex: bool) -> De
 
 @contextmanager
 def inherited() -> Iterator[int | None]:
-    """Give the listening socket that a reloader has handed to this process, if it has."""
+    """Give the listening socket that a reloader has handed to this process, if it has.
+
+    The variables outlive that: whatever the process starts, inherits them without the socket.
+    """
     number = os.environ.get(DESCRIPTOR, "")
-    fd = int(number) if is_running_from_reloader() and number.isdigit() else None
+    is_given = is_running_from_reloader() and number.isdigit() and not is_orphan()
+    fd = int(number) if is_given and is_listener(int(number)) else None
     try:
         yield fd
     finally:
         os.environ.pop(DESCRIPTOR, None)
         if fd is not None:
             os.close(fd)
+
+
+def is_listener(number: int) -> bool:
+    """Whether a descriptor is that of a socket which listens."""
+    try:
+        sock = socket.socket(fileno=number)
+    except OSError:  # closed, or no socket
+        return False
+    try:
+        return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    except OSError:
+        return False
+    finally:
+        sock.detach()
 
 
 def hint(error: SteinError, port: int) -> str:

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import nullcontext
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,26 @@ def test_orders_reach_the_server(parent: ParentEnd) -> None:
     for _ in range(2):
         assert came.acquire(timeout=LONGEST)
     assert told == [child.PATIENCE, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("order", "leaves"),
+    [
+        ({"kind": "drain"}, True),
+        ({"kind": "retire", "grace": 0, "last": False}, True),
+        ({"kind": "retire", "grace": 0, "last": True}, False),
+    ],
+)
+def test_a_process_leaves_if_another_is_to_take_its_place(
+    parent: ParentEnd, order: dict[str, Any], *, leaves: bool
+) -> None:
+    came = threading.Event()
+    child.notify_ready(lambda _grace: came.set())
+    child.leave_if_replaced()
+    parent.order(**order)
+    assert came.wait(LONGEST)
+    with pytest.raises(SystemExit) if leaves else nullcontext():
+        child.leave_if_replaced()
 
 
 def test_pages_are_told_of_changes(parent: ParentEnd) -> None:

@@ -176,18 +176,29 @@ def test_in_the_child_the_function_is_run(monkeypatch: pytest.MonkeyPatch) -> No
     told: list[Any] = []
     monkeypatch.setattr(child, "is_child", lambda: True)
     monkeypatch.setattr(child, "notify_ready", told.append)
+    replaced = False
+
+    def leave_if_replaced() -> None:
+        if replaced:
+            sys.exit(3)
+
+    monkeypatch.setattr(child, "leave_if_replaced", leave_if_replaced)
 
     def function() -> None:
         told.append("run")
-        raise KeyboardInterrupt
+        if not replaced:
+            raise KeyboardInterrupt
 
     old = signal.getsignal(signal.SIGTERM)
     try:
         run_with_reloader(function)
+        replaced = True
+        with pytest.raises(SystemExit, match="3"):
+            run_with_reloader(function)
         handler = signal.getsignal(signal.SIGTERM)
         assert callable(handler)
         with pytest.raises(SystemExit):
             handler(signal.SIGTERM, None)
     finally:
         signal.signal(signal.SIGTERM, old)
-    assert told == [child.interrupt, "run"]
+    assert told == [child.interrupt, "run"] * 2

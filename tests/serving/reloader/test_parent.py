@@ -16,9 +16,8 @@ from stein.serving.reloader import parent as parenting
 from stein.serving.reloader.failure import Failure
 from stein.serving.reloader.inventory import Inventory
 from stein.serving.reloader.offspring import NEVER, Offspring
-from stein.serving.reloader.options import ReloadOptions
+from stein.serving.reloader.options import AGAIN, ReloadOptions
 from stein.serving.reloader.parent import (
-    AGAIN,
     PAUSES,
     STABLE,
     Parent,
@@ -57,9 +56,9 @@ class Process:
         self.draining = True
         self.done.append("drain")
 
-    def retire(self, grace: float) -> None:
+    def retire(self, grace: float, *, last: bool = False) -> None:
         self.draining = True
-        self.done.append(("retire", grace))
+        self.done.append(("retire", grace, "last") if last else ("retire", grace))
 
     def discard(self) -> None:
         self.draining = True
@@ -320,8 +319,8 @@ def test_signals_stop_and_a_second_one_does_not_wait(scene: Scene) -> None:
     scene.parent.start()
     starting = scene.starting
     scene.parent.on_signal(signal.SIGTERM)
-    assert child.done == [("retire", 1.0)]
-    assert starting.done == ["discard", ("retire", 1.0)]
+    assert child.done == [("retire", 1.0, "last")]
+    assert starting.done == ["discard", ("retire", 1.0, "last")]
     scene.parent.on_signal(signal.SIGHUP)  # a terminal that closes sends several
     assert "kill" not in child.done
     scene.parent.on_signal(signal.SIGINT)

@@ -306,6 +306,85 @@ def test_a_program_that_stops_itself_stops_the_reloader(tmp_path: Path) -> None:
         assert program.wait() == 0
 
 
+AFTER = """\
+import atexit, sys
+def tell(*words):
+    print(*words, VALUE, file=sys.stderr)
+atexit.register(tell, "at exit")
+"""
+
+
+def test_behind_the_call_a_program_goes_on_when_all_is_stopped_and_not_at_a_reload(
+    tmp_path: Path,
+) -> None:
+    class Ending(Program):
+        def source(self, value: object, more: str = "") -> str:
+            text = super().source(value, f"{AFTER}{more}")
+            text = text.replace("    run_simple(", "    try: run_simple(")
+            return f"{text}    finally: tell('at last')\n    tell('after')\n"
+
+    with Ending(tmp_path) as program:
+        program.wait_until_up()
+        for value in (1, 2):
+            program.save(value)
+            program.wait_for_line(f"at exit {value - 1}")
+            program.wait_for_answer(200, str(value))
+        assert "after" not in program.output
+        assert "at last 1" in program.output
+        program.signal(signal.SIGTERM)
+        assert program.wait() == 0
+        program.close()
+        assert [line for line in program.lines if "2" in line][-3:] == [
+            "at last 2\n",
+            "after 2\n",
+            "at exit 2\n",
+        ]
+
+
+def test_a_child_that_was_told_to_leave_reloading_to_its_parent_says_that_it_is_ready(
+    tmp_path: Path,
+) -> None:
+    class Once(Program):
+        def source(self, value: object, more: str = "") -> str:
+            text = super().source(value, f"import os\n{more}")
+            return text.replace(
+                "use_reloader=True", "use_reloader=os.environ.get('WERKZEUG_RUN_MAIN') != 'true'"
+            )
+
+    with Once(tmp_path, options=", show_watched=True") as program:
+        program.wait_until_up()
+        program.wait_for_line("watching .* folder")  # said when it is ready
+        for value in (1, 2):
+            program.save(value)
+            program.wait_for_answer(200, str(value))
+        program.save_text(BROKEN)
+        program.wait_for_answer(500, "could not be started")
+
+
+def test_a_program_that_the_child_starts_takes_no_descriptor_of_its_for_a_socket(
+    tmp_path: Path,
+) -> None:
+    inner = tmp_path / "inner.py"
+    inner.write_text(
+        "import sys\n"
+        "from stein.serving.run import run_simple\n"
+        "files = [open(__file__) for _ in range(9)]\n"  # one has the number of the socket
+        "run_simple('127.0.0.1', int(sys.argv[1]), lambda environ, start: start('200 OK', []))\n"
+    )
+    port = free_port()
+    more = (
+        "import os, subprocess, sys\n"
+        "if os.environ.get('WERKZEUG_RUN_MAIN') == 'true':\n"
+        f"    other = subprocess.Popen([sys.executable, {str(inner)!r}, {str(port)!r}])\n"
+        "    import atexit\n"
+        "    atexit.register(lambda: (other.terminate(), other.wait()))\n"
+    )
+    with Program(tmp_path, more=more) as program:
+        program.wait_until_up()
+        eventually(lambda: is_open(port))
+    assert "Bad file descriptor" not in program.output
+
+
 def test_an_open_stream_does_not_hold_up_a_reload(tmp_path: Path) -> None:
     stream = (
         "import time\n"

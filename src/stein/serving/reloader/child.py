@@ -7,6 +7,8 @@
         bind = child.addresses()  # "fd:5", …
         …
         child.notify_ready(server.request_stop)
+        …
+        child.leave_if_replaced()  # behind the server
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stein.serving.reloader import link as connection
 from stein.serving.reloader.inventory import take_inventory
 from stein.serving.reloader.live import Live
+from stein.serving.reloader.options import AGAIN
 from stein.web.environment import files_read
 
 if TYPE_CHECKING:
@@ -29,7 +32,15 @@ if TYPE_CHECKING:
     from stein.serving.reloader.link import Link, Message
     from stein.typing import WSGIApplication
 
-__all__ = ["addresses", "instrument", "interrupt", "is_child", "notify_ready", "watch_extra"]
+__all__ = [
+    "addresses",
+    "instrument",
+    "interrupt",
+    "is_child",
+    "leave_if_replaced",
+    "notify_ready",
+    "watch_extra",
+]
 
 #: seconds between two looks at what has been imported since
 LOOK_EVERY: Final = 1.0
@@ -106,9 +117,24 @@ def notify_ready(stop: Callable[[float], object]) -> None:
     link.on_orphaned = lambda: stop_alone(stop)
     link.send("watch", **take_inventory(_extra | files_read, _live).as_message())
     link.send("ready")
-    threading.Thread(
-        target=report_imports, args=(link,), name="stein-reloader", daemon=True
-    ).start()
+    if not link.is_reporting:  # what is served may be another server later
+        link.is_reporting = True
+        threading.Thread(
+            target=report_imports, args=(link,), name="stein-reloader", daemon=True
+        ).start()
+
+
+def leave_if_replaced() -> None:
+    """Leave once the server has stopped, if the program is not over and only started anew.
+
+    What stands behind its call is for the end of the whole, as a reload is nothing that a program
+    is to notice.
+
+    :raises SystemExit: so that what it has open is closed.
+    """
+    link = connection.join()
+    if link is not None and link.is_replaced:
+        sys.exit(AGAIN)
 
 
 def note_pages(order: Message) -> None:

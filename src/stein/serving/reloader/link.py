@@ -22,6 +22,9 @@ VARIABLE: Final = "STEIN_RELOADER"
 #: The descriptors of the listening sockets, with commas between them.
 LISTENERS: Final = "STEIN_RELOADER_LISTENERS"
 
+#: Orders that end a process, because of another one unless they are the ``last``.
+FAREWELLS: Final = ("drain", "retire")
+
 #: A line of JSON; ``kind`` says what it is about.
 Message: TypeAlias = dict[str, Any]
 
@@ -40,6 +43,10 @@ class Link:
         self._sending = _thread.allocate_lock()  # guards the order of lines
         #: by kind of order; called in the thread that reads
         self.handlers: dict[str, Callable[[Message], object]] = {}
+        #: a thread tells of what is imported
+        self.is_reporting = False
+        #: another process is to take the place of this one, or the parent is gone
+        self.is_replaced = False
         #: called once, in the thread that reads, when the parent is gone
         self.on_orphaned: Callable[[], object] = leave
 
@@ -62,9 +69,12 @@ class Link:
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 order = json.loads(line)
+                if order["kind"] in FAREWELLS and not order.get("last"):
+                    self.is_replaced = True
                 handler = self.handlers.get(order["kind"])
                 if handler is not None:
                     handler(order)
+        self.is_replaced = True
         self.on_orphaned()
 
 

@@ -20,7 +20,7 @@ import click
 from stein.serving.reloader import child
 from stein.serving.reloader.inventory import Inventory, outermost, take_inventory
 from stein.serving.reloader.invocation import again
-from stein.serving.reloader.options import ReloadOptions, make_filter
+from stein.serving.reloader.options import AGAIN, ReloadOptions, make_filter
 from stein.serving.reloader.terminal import ensure_echo_on
 from stein.serving.reloader.tree import Tree
 from stein.serving.reloader.watcher import has_watchfiles
@@ -38,9 +38,6 @@ __all__ = [
     "reloader_loops",
     "run_with_reloader",
 ]
-
-#: The exit code that asks to be started anew.
-AGAIN: Final = 3
 
 prefix = {sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix}
 #: Where no code of the user's is looked for; programs that stand in such a place replace it.
@@ -91,9 +88,10 @@ def run_here(function: Callable[[], object]) -> None:
     try:
         child.notify_ready(child.interrupt)
         function()
+        child.leave_if_replaced()  # it may take an interrupt for its own end, and return
         threading.Event().wait()
     except KeyboardInterrupt:
-        return
+        child.leave_if_replaced()
 
 
 def _get_args_for_reloading() -> list[str]:

@@ -130,16 +130,19 @@ class Offspring:
         self.draining = True
         self.order("drain")
 
-    def retire(self, grace: float) -> None:
-        """Let it end: by itself within the grace, and soon after that in any case."""
+    def retire(self, grace: float, *, last: bool = False) -> None:
+        """Let it end: by itself within the grace, and soon after that in any case.
+
+        :param last: no other will take its place.
+        """
         self.draining = True
-        self.order("retire", grace=grace)
+        self.order("retire", grace=grace, last=last)
         begin = monotonic() + grace + TO_TERMINATE
         self._schedule([(begin, signal.SIGTERM), (begin + TO_KILL, signal.SIGKILL)])
 
     def discard(self) -> None:
         """End it: it has not served anybody yet."""
-        self.draining = True
+        self.drain()  # it may be about to
         self._send(signal.SIGTERM)
         self._schedule([(monotonic() + TO_KILL, signal.SIGKILL)])
 

@@ -13,8 +13,10 @@ from stein.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["ENGINES", "ReloadOptions", "make_filter"]
+__all__ = ["AGAIN", "ENGINES", "ReloadOptions", "make_filter"]
 
+#: The exit code with which programs ask Werkzeug's reloader to start them anew.
+AGAIN: Final = 3
 #: How changes are noticed.  ``watchdog`` is Werkzeug's name for being told by the system.
 ENGINES: Final = ("auto", "stat", "watchfiles", "watchdog")
 

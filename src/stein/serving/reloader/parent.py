@@ -31,7 +31,7 @@ from stein.serving.reloader.inventory import (
 )
 from stein.serving.reloader.invocation import command_for_child
 from stein.serving.reloader.offspring import NEVER, Offspring
-from stein.serving.reloader.options import ReloadOptions, make_filter
+from stein.serving.reloader.options import AGAIN, ReloadOptions, make_filter
 from stein.serving.reloader.stopgap import Stopgap
 from stein.serving.reloader.terminal import Terminal
 from stein.serving.reloader.tree import Tree
@@ -50,8 +50,6 @@ __all__ = ["supervise"]
 
 Event: TypeAlias = Callable[[], object]
 
-#: the exit code with which programs ask Werkzeug's reloader to start them anew
-AGAIN: Final = 3
 #: how a program ends on Ctrl-C, by itself or by the interpreter
 INTERRUPTED: Final = {-signal.SIGINT, 128 + signal.SIGINT}
 #: seconds for which a program must have served, or its end counts as one of a series
@@ -383,11 +381,11 @@ class Parent:
             self.stop(0)
             return
         if code == AGAIN:
+            self.start()
+            return
         if self.stopgap is None and code > 0:
             # Nobody is served: it has done, and failed at, what it would only do again.
             self.show(child, child.failure or Failure(how_it_ended(code)))
-            return
-            self.start()
             return
         since = child.ready_since or 0.0
         self.deaths = 1 if monotonic() - since > STABLE else self.deaths + 1
@@ -420,7 +418,7 @@ class Parent:
         if self.starting is not None:
             self.starting.discard()
         for each in self.children():
-            each.retire(FAREWELL)
+            each.retire(FAREWELL, last=True)
 
 
 def how_it_ended(code: int) -> str:
