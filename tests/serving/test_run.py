@@ -216,7 +216,7 @@ def test_the_debuggers_pin_outlasts_a_reload(told: dict[str, Any]) -> None:
     with pytest.raises(SystemExit):
         run_simple("127.0.0.1", 0, app, use_reloader=True, use_debugger=True)
     assert told["options"].show_errors
-    assert told["options"].environ == pin.for_children()
+    assert told["options"].bequest == pin.for_children()
 
 
 def test_a_certificate_made_on_the_spot_outlasts_a_reload(

@@ -108,17 +108,17 @@ def run_simple(  # noqa: PLR0913, PLR0917 - Werkzeug's signature
     try:
         options = None
         if use_reloader:
-            environ = {}
+            bequest = {}
             if debugger is not None:
                 from stein.toolkit.debugger.pin import for_children  # noqa: PLC0415 - as above
 
-                environ = for_children()
+                bequest = for_children()
             options = ReloadOptions(
                 extra_files=tuple(extra_files or ()),
                 exclude_patterns=tuple(exclude_patterns or ()),
                 interval=reloader_interval, engine=reloader_type, live=live_reload,
                 show_errors=use_debugger, show_watched=show_watched,
-                environ=environ,
+                bequest=bequest,
             )  # fmt: skip
         with lasting(ssl_context, reloads=use_reloader) as certificate, inherited() as fd:
             server = make_server(

@@ -361,6 +361,38 @@ def test_a_child_that_was_told_to_leave_reloading_to_its_parent_says_that_it_is_
         program.wait_for_answer(500, "could not be started")
 
 
+def test_the_debuggers_pin_stays_the_same_and_is_in_nobodys_environment(tmp_path: Path) -> None:
+    more = (
+        "import os, subprocess\n"
+        "from pathlib import Path\n"
+        "class Value:\n"
+        "    def __str__(self):\n"
+        "        from stein.toolkit.debugger.pin import drawn\n"
+        "        seen = [Path('/proc/self/environ').read_text(), repr(os.environ)]\n"
+        "        seen.append(subprocess.run(['env'], capture_output=True, text=True).stdout)\n"
+        "        secrets = [drawn().pin, drawn().key.hex()]\n"
+        "        shown = [each for each in secrets if any(each in text for text in seen)]\n"
+        "        return f'{NUMBER} {secrets} {shown}'\n"
+        "NUMBER, VALUE = VALUE, Value()\n"
+    )
+
+    class Debugged(Program):
+        def source(self, value: object, more: str = "") -> str:
+            return super().source(value, more).replace("use_debugger=False", "use_debugger=True")
+
+    with Debugged(tmp_path, more=more) as program:
+        program.wait_until_up()
+        answers = set()
+        for value in (1, 2):
+            program.save(value, more)
+            program.wait_for_answer(200, f"{value} ")
+            answers.add(program.get()[1].partition(" ")[2])
+        (answer,) = answers
+        assert answer.endswith("[]")
+        pin = program.wait_for_line(r"Debugger PIN: (\S+)")[1]
+        assert pin in answer
+
+
 def test_a_program_that_the_child_starts_takes_no_descriptor_of_its_for_a_socket(
     tmp_path: Path,
 ) -> None:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stein.bequest import given
 from stein.errors import Disconnected
 from stein.toolkit.client import Client
 from stein.toolkit.debugger import DebuggedApplication
+from stein.toolkit.debugger import pin as pin_module
 from stein.toolkit.debugger.kept import KEPT
 from stein.toolkit.debugger.pin import PinLock, drawn
 from stein.toolkit.request import Request
@@ -550,7 +552,7 @@ def test_a_process_of_a_reloader_tells_it_unless_the_first_has(
         pin = Site(pin_logging=True).debugged.pin
         assert f" * Debugger PIN: {pin}" in caplog.messages
         caplog.clear()
-        monkeypatch.setenv("STEIN_DEBUG_DRAWN", "1-2-3:00ff")
+        monkeypatch.setitem(given, pin_module.DRAWN, "1-2-3:00ff")
         drawn.cache_clear()
         assert Site(pin_logging=True).debugged.pin == "1-2-3"
     assert caplog.messages == []

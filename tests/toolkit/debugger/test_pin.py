@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from stein.toolkit.debugger import pin as pin_module
+from stein.bequest import given
 from stein.toolkit.debugger.pin import (
     PIN_TIME,
     TRIES,
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing is drawn yet, and nobody has chosen a PIN."""
-    for name in ("STEIN_DEBUG_PIN", "WERKZEUG_DEBUG_PIN", pin_module.VARIABLE):
+    for name in ("STEIN_DEBUG_PIN", "WERKZEUG_DEBUG_PIN"):
         monkeypatch.delenv(name, raising=False)
     drawn.cache_clear()
     yield
@@ -60,20 +58,13 @@ def test_the_pin_is_nine_digits_and_another_one_at_each_start() -> None:
     assert drawn().pin != first
 
 
-def test_a_process_that_goes_on_has_the_same_and_takes_it_out_of_sight() -> None:
-    code = (
-        "import os; from stein.toolkit.debugger.pin import drawn; own = drawn();"
-        "print(own.pin, own.key.hex(), own.inherited, 'STEIN_DEBUG_DRAWN' in os.environ)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **for_children()},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-    )
-    assert done.stdout.split() == [drawn().pin, drawn().key.hex(), "True", "False"]
+def test_a_process_that_goes_on_has_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = drawn()
+    assert not first.inherited
+    for name, text in for_children().items():
+        monkeypatch.setitem(given, name, text)
+    drawn.cache_clear()
+    assert drawn() == replace(first, inherited=True)
 
 
 @pytest.mark.parametrize("name", ["STEIN_DEBUG_PIN", "WERKZEUG_DEBUG_PIN"])

@@ -11,10 +11,12 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from stein.bequest import given
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LISTENERS", "VARIABLE", "Link", "Message", "is_orphan", "join", "leave"]
+__all__ = ["BEQUEST", "LISTENERS", "VARIABLE", "Link", "Message", "is_orphan", "join", "leave"]
 
 #: ``descriptor:pid of the parent``: a process that the child starts inherits the variable, too,
 #: but has another parent.
@@ -22,6 +24,8 @@ VARIABLE: Final = "STEIN_RELOADER"
 #: The descriptors of the listening sockets, with commas between them.
 LISTENERS: Final = "STEIN_RELOADER_LISTENERS"
 
+#: The first message, which is there already when the process begins.
+BEQUEST: Final = "bequest"
 #: Orders that end a process, because of another one unless they are the ``last``.
 FAREWELLS: Final = ("drain", "retire")
 
@@ -55,6 +59,16 @@ class Link:
         line = json.dumps({"kind": kind, **fields}).encode() + b"\n"
         with self._sending, contextlib.suppress(OSError):
             self._sock.sendall(line)
+
+    def inherit(self) -> None:
+        """Read the first message, if there is one.  Before :meth:`read` begins."""
+        with contextlib.suppress(OSError):  # such as: nothing is there
+            data = self._sock.recv(_LARGEST_READ, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            line, end, _ = data.partition(b"\n")
+            message = json.loads(line) if end else {}
+            if message.get("kind") == BEQUEST:
+                self._sock.recv(len(line + end))
+                given.update(message["given"])
 
     def read(self) -> None:
         """Read orders until the parent is gone.  A thread of its own."""
@@ -107,6 +121,7 @@ def join() -> Link | None:
     if not is_meant():  # it has ended just now, too early for the kernel to tell
         leave()
     link = Link(sock)
+    link.inherit()
     _joined.append(link)
     # A thread of threading would have that module imported before the program wants it.
     _thread.start_new_thread(link.read, ())

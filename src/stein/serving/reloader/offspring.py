@@ -12,7 +12,7 @@ import threading
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from stein.serving.reloader.link import LISTENERS, VARIABLE
+from stein.serving.reloader.link import BEQUEST, LISTENERS, VARIABLE
 from stein.web.environment import variables_of_files
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Offspring:
 
     :param command: what to execute.
     :param listeners: sockets that it inherits.
-    :param environ: its variables, besides this process's.
+    :param bequest: secrets for it; see :mod:`stein.bequest`.
     :param on_message: called with every message, in a thread of its own.
     :param on_end: called with the exit code, in another.
     """
@@ -55,7 +55,7 @@ class Offspring:
         self,
         command: Sequence[str],
         listeners: Sequence[socket.socket],
-        environ: Mapping[str, str],
+        bequest: Mapping[str, str],
         on_message: Callable[[Offspring, Message], object],
         on_end: Callable[[Offspring, int], object],
     ) -> None:
@@ -70,13 +70,14 @@ class Offspring:
         numbers = [sock.fileno() for sock in listeners]
         variables = {
             **inherited_variables(),
-            **environ,
             "WERKZEUG_RUN_MAIN": "true",
             VARIABLE: f"{theirs.fileno()}:{os.getpid()}",
             LISTENERS: ",".join(map(str, numbers)),
         }
         if numbers:
             variables["WERKZEUG_SERVER_FD"] = str(numbers[0])
+        # Before it is started, as it looks for it once.
+        self.order(BEQUEST, given=dict(bequest))
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the program that we are
                 list(command), env=variables, pass_fds=[*numbers, theirs.fileno()]

@@ -36,7 +36,7 @@ class ReloadOptions:
     :param show_errors: show in the browser why the program could not start; otherwise only that.
     :param show_watched: tell which folders are watched, and how.
     :param overlap: the old process may still finish its calls while the new one starts.
-    :param environ: further variables for the child.
+    :param bequest: what the child finds in :mod:`stein.bequest`.
     :raises ConfigurationError: there is no such engine, or the interval cannot work.
     """
 
@@ -49,7 +49,7 @@ class ReloadOptions:
     show_errors: bool = True
     show_watched: bool = False
     overlap: bool = True
-    environ: Mapping[str, str] = field(default_factory=dict)
+    bequest: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:

@@ -245,7 +245,7 @@ class Parent:
         self.starting = Offspring(
             self.command,
             self.listeners,
-            self.options.environ,
+            self.options.bequest,
             lambda child, message: self.events.put(lambda: self.on_message(child, message)),
             lambda child, code: self.events.put(lambda: self.on_end(child, code)),
         )

@@ -3,7 +3,7 @@
 A number that can be computed from the machine is no secret to somebody who can read a few of its
 files, so ours is drawn by chance when the program starts.  The reloader starts the program anew at
 each change, and nobody wants to be asked at each change: the first process hands what it has drawn
-to the next ones, by :func:`for_children`.
+to the next ones, by :func:`for_children`, and not in their environment, which others can read.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from stein.bequest import given
 from stein.http.cookies import parse_cookie_pairs
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ PIN_TIME = 7 * 24 * 3600
 #: wrong tries until only a restart helps
 TRIES: Final = 10
 
-#: where a process finds what the first one has drawn
-VARIABLE: Final = "STEIN_DEBUG_DRAWN"
+#: the name in :mod:`stein.bequest` of what the first process has drawn
+DRAWN: Final = "debugger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,7 @@ class Drawn:
 @lru_cache(maxsize=1)
 def drawn() -> Drawn:
     """Return what this program has drawn, in this process or the first."""
-    # Taken out of the environment: the application has no business with it, and may show it.
-    given = os.environ.pop(VARIABLE, "")
-    pin, _, key = given.partition(":")
+    pin, _, key = given.get(DRAWN, "").partition(":")
     if pin and key:
         return Drawn(pin, bytes.fromhex(key), inherited=True)
     digits = f"{secrets.randbelow(10**9):09d}"
@@ -70,9 +69,9 @@ def drawn() -> Drawn:
 
 
 def for_children() -> dict[str, str]:
-    """Return what to add to the environment of a process that goes on in place of this one."""
+    """Return what to hand to a process that goes on in place of this one."""
     own = drawn()
-    return {VARIABLE: f"{own.pin}:{own.key.hex()}"}
+    return {DRAWN: f"{own.pin}:{own.key.hex()}"}
 
 
 def hash_pin(pin: str) -> str:
