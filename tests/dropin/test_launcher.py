@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.programs import OPTIONS, WORDS, name_of, programs, seen
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+__all__ = ["programs"]
 
 SHOW = """\
 import sys, json
@@ -40,7 +44,7 @@ def test_a_script_sees_its_folder_and_its_arguments(tmp_path: Path) -> None:
     done = run("inner/show.py", "-x", "1", folder=tmp_path)
     folder = str(tmp_path.resolve() / "inner")
     argv = ["inner/show.py", "-x", "1"]
-    assert shown(done) == ["__main__", argv, folder, None, "inner/show.py", None]
+    assert shown(done) == ["__main__", argv, folder, None, f"{folder}/show.py", None]
 
 
 def test_a_module_sees_the_working_folder_and_its_spec(tmp_path: Path) -> None:
@@ -66,6 +70,17 @@ def test_code_sees_what_python_gives_to_code(tmp_path: Path) -> None:
     assert shown(done) == ["__main__", ["-c", "a"], "", None, None, None]
 
 
+@pytest.mark.parametrize("words", WORDS, ids=name_of)
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_program_sees_what_python_itself_would_show_it(
+    programs: Path, options: list[str], words: list[str]
+) -> None:
+    expected = seen(programs, *options, *words)
+    if expected is None:
+        pytest.skip("a module of the current folder is not found so, by python neither")
+    assert seen(programs, *options, "-m", "stein.dropin", *words) == expected
+
+
 def test_our_future_statements_are_not_the_programs(tmp_path: Path) -> None:
     source = "def f(x: int): pass\nprint(f.__annotations__)\n"
     (tmp_path / "show.py").write_text(source)
@@ -89,7 +104,7 @@ def test_functions_of_main_outlive_the_end_of_its_code(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["missing.py"], "cannot read 'missing.py': No such file"),
-        (["."], "'.' is a folder"),
+        (["."], "'.' has no __main__.py in it"),
         (["-m", "missing_module"], "no module 'missing_module'"),
         (["-m", "missing_module.sub"], "no module 'missing_module.sub'"),
         (["-m", "sys"], "'sys'"),

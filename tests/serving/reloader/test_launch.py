@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,79 +14,25 @@ import pytest
 from stein.serving.reloader import launch as launching
 from stein.serving.reloader.invocation import BOOTSTRAP
 from stein.serving.reloader.link import LISTENERS, VARIABLE
+from tests.programs import OPTIONS, WORDS, name_of, programs, seen
 from tests.serving.reloader.program import SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: What a program can see of how it was started.
-LOOK = """\
-import json, os, sys
-import __main__
-print(json.dumps({
-    "argv": sys.argv,
-    "first": sys.path[0],
-    "name": __name__,
-    "file": globals().get("__file__"),
-    "spec": getattr(__spec__, "name", None),
-    "package": __package__,
-    "loader": type(__loader__).__name__,
-    "main": __main__.__dict__ is globals(),
-    "doc": __doc__,
-    "annotations": f.__annotations__["x"] is int if "f" in globals() else None,
-    "stein": sum("stein" in path for path in sys.path),
-}))
-"""
-FUNCTION = "def f(x: int): pass\n"
+__all__ = ["programs"]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "look.py").write_text(FUNCTION + LOOK)
-    package = tmp_path / "pkg"
-    package.mkdir()
-    (package / "__init__.py").write_text("import sys; ARGV = list(sys.argv)")
-    (package / "__main__.py").write_text(FUNCTION + LOOK)
-    (package / "part.py").write_text(FUNCTION + LOOK)
-    with zipfile.ZipFile(tmp_path / "packed.pyz", "w") as archive:
-        archive.writestr("__main__.py", FUNCTION + LOOK)
-    return tmp_path
-
-
-def seen(folder: Path, *command: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-@pytest.mark.parametrize("options", [[], ["-I"], ["-P"], ["-X", "dev"]])
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["look.py", "--x", "1"],
-        ["-m", "pkg", "a"],
-        ["-m", "pkg.part"],
-        ["-c", FUNCTION + LOOK, "z"],
-        ["pkg", "q"],
-        ["packed.pyz"],
-    ],
-    ids=lambda words: words[0] + (words[1][:8] if words[0] == "-m" else ""),
-)
+@pytest.mark.parametrize("words", WORDS, ids=name_of)
+@pytest.mark.parametrize("options", OPTIONS)
 def test_a_program_sees_what_python_itself_would_show_it(
-    folder: Path, options: list[str], words: list[str]
+    programs: Path, options: list[str], words: list[str]
 ) -> None:
-    if words[0] == "-m" and options in [["-I"], ["-P"]]:
+    expected = seen(programs, *options, *words)
+    if expected is None:
         pytest.skip("a module of the current folder is not found so, by python neither")
-    expected = seen(folder, *options, *words)
-    assert seen(folder, *options, BOOTSTRAP, *words) == expected
+    assert seen(programs, *options, BOOTSTRAP, *words) == expected
 
 
 class Child:
@@ -217,38 +162,15 @@ def test_processes_that_the_program_starts_are_not_taken_for_it(start: Any) -> N
 # -- what cannot be run -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["absent.py"], "absent.py: No such file"),
-        (["-m", "absent_module"], "there is no such module any more"),
-        (["-m", "absent_package.part"], "there is no such module any more"),
-        (["empty"], "there is no __main__ in it"),
-        (["-m", "sys"], "there is no such module any more"),
-    ],
-)
-def test_what_is_gone_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
-) -> None:
-    (tmp_path / "empty").mkdir()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(sys, "argv", [])
-    with pytest.raises(launching.CannotStart, match=message):
-        launching.run(words)
-
-
-def test_a_module_that_a_package_wants_is_not_taken_for_the_program(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = tmp_path / "wanting_pkg"
-    package.mkdir()
-    (package / "__init__.py").write_text("import nowhere_to_be_found")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(sys, "argv", [])
-    with pytest.raises(ModuleNotFoundError, match="nowhere_to_be_found"):
-        launching.run(["-m", "wanting_pkg.part"])
+def test_a_program_that_is_gone_is_told_in_one_line(tmp_path: Path) -> None:
+    child = Child(tmp_path, "absent.py")
+    try:
+        code, error, (_, failure) = child.end()
+    finally:
+        child.close()
+    assert (code, error) == (1, "")
+    assert failure["headline"] == "cannot read 'absent.py': No such file or directory"
+    assert failure["text"] == ""
 
 
 def test_without_a_parent_an_error_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
