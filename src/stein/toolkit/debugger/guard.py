@@ -150,9 +150,10 @@ def resolved(names: Iterable[str]) -> list[str]:
 def is_local(address: str) -> bool:
     """Whether an address, or ``localhost``, can be reached from this machine only.
 
-    :param address: empty and ``unix:...`` are a Unix socket, or a call within this process.
+    :param address: empty, ``<local>`` (what Werkzeug's request handlers call it) and ``unix:...``
+        are a Unix socket, or a call within this process.
     """
-    if not address or address == "localhost" or address.startswith(("unix:", "/")):
+    if address in {"", "<local>", "localhost"} or address.startswith(("unix:", "/")):
         return True
     try:
         parsed = ipaddress.ip_address(address.strip("[]").partition("%")[0])
