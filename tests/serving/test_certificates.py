@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import sys
+import tempfile
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -34,11 +36,18 @@ def test_a_certificate_on_the_spot_says_what_it_needs(monkeypatch: pytest.Monkey
         make_server("localhost", 0, app, ssl_context="adhoc")
 
 
-def test_a_certificate_on_the_spot() -> None:
+@pytest.mark.parametrize("has_memory", [True, False])
+def test_a_certificate_on_the_spot(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, has_memory: bool
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    if not has_memory:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
     pytest.importorskip("cryptography")
     with serving(ssl_context="adhoc") as server:
         context = ssl._create_unverified_context()  # noqa: S323 - nobody has signed it
         assert fetch_safely(server.port, context).startswith("https ")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_files_of_a_certificate_can_be_kept(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import stein
+from stein.bequest import given
 from stein.errors import BindError
-from stein.serving import run
+from stein.serving import certificates, run
 from stein.serving.devserver import BaseWSGIServer
 from stein.serving.reloader import child
 from stein.serving.reloader.live import without_questions
@@ -27,6 +28,7 @@ from stein.serving.run import run_simple
 from stein.toolkit.debugger import DebuggedApplication, pin
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable, Iterator
 
     from stein.typing import Environ, StartResponse
@@ -223,21 +225,24 @@ def test_a_certificate_made_on_the_spot_outlasts_a_reload(
     told: dict[str, Any], made: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("cryptography")
-    given: list[str] = []
-    monkeypatch.setattr(
-        run, "reload", lambda server, _options: given.append(server.settings.certfile)
-    )
-    run_simple("127.0.0.1", 0, app, use_reloader=True, ssl_context="adhoc")
-    assert not Path(given[0]).exists()
-    assert run.CERTIFICATE not in os.environ
-    from stein.serving.certificates import make_ssl_devcert
-
-    with tempfile.TemporaryDirectory() as folder:
-        base = str(Path(folder, "kept"))
-        make_ssl_devcert(base)
-        monkeypatch.setenv(run.CERTIFICATE, base)
+    with pytest.raises(SystemExit):
         run_simple("127.0.0.1", 0, app, use_reloader=True, ssl_context="adhoc")
-    assert given[1] == f"{base}.crt"
+    pem = told["options"].bequest[run.CERTIFICATE]
+    assert pem.count("-----BEGIN") == 2
+    assert made.last.ssl_context is told["tls"]
+    made_from: list[str] = []
+
+    def context_from(text: str) -> ssl.SSLContext:
+        made_from.append(text)
+        return make(text)
+
+    make = certificates.context_from
+    monkeypatch.setattr(certificates, "context_from", context_from)
+    monkeypatch.setitem(given, run.CERTIFICATE, pem)
+    for reloads in (True, False):
+        monkeypatch.setattr(child, "is_child", lambda: True)
+        run_simple("127.0.0.1", 0, app, use_reloader=reloads, ssl_context="adhoc")
+    assert made_from == [pem, pem]
 
 
 @pytest.mark.parametrize("reloads", [True, False])

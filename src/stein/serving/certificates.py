@@ -7,6 +7,7 @@ import ipaddress
 import os
 import ssl
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,13 +16,17 @@ from stein.server.settings import Settings
 from stein.server.tls import make_context
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.x509 import Certificate, GeneralName
 
 __all__ = [
+    "context_from",
     "generate_adhoc_ssl_context",
     "generate_adhoc_ssl_pair",
     "load_ssl_context",
+    "make_pem",
     "make_ssl_devcert",
 ]
 
@@ -92,13 +97,43 @@ def make_ssl_devcert(
 
 
 def generate_adhoc_ssl_context() -> ssl.SSLContext:
-    """Make a TLS context with a new certificate; its key is on the disk for a moment only."""
-    certificate, key = generate_adhoc_ssl_pair()
-    # OpenSSL reads files only.  The folder can be entered by its owner alone.
-    with tempfile.TemporaryDirectory() as folder:
-        files = str(Path(folder, "certificate")), str(Path(folder, "key"))
-        write_pair(certificate, key, *files)
-        return load_ssl_context(*files)
+    """Make a TLS context with a new certificate, of which no file is kept."""
+    return context_from(make_pem())
+
+
+def make_pem() -> str:
+    """Make a key and a certificate for this machine, and return both as one text (PEM).
+
+    :raises CertificateError: the package cryptography is not installed.
+    """
+    return b"".join(texts_of(*generate_adhoc_ssl_pair())).decode("ascii")
+
+
+def context_from(pem: str) -> ssl.SSLContext:
+    """Make a TLS context of what :func:`make_pem` has made."""
+    with path_of(pem.encode("ascii")) as path:
+        return load_ssl_context(path)
+
+
+@contextmanager
+def path_of(text: bytes) -> Iterator[str]:
+    """Give a path that OpenSSL can read a secret from, as it reads files only.
+
+    Where there are files in memory nothing of it comes to a disk, even if this process is killed
+    meanwhile.
+    """
+    own = Path("/proc/self/fd")
+    if hasattr(os, "memfd_create") and own.exists():
+        number = os.memfd_create("stein-certificate")
+        with os.fdopen(number, "wb") as file:
+            file.write(text)
+            file.flush()
+            yield str(own / str(number))
+    else:
+        with tempfile.NamedTemporaryFile() as named:  # for its owner alone
+            named.write(text)
+            named.flush()
+            yield named.name
 
 
 def load_ssl_context(
@@ -122,15 +157,20 @@ def load_ssl_context(
 
 def write_pair(certificate: Certificate, key: RSAPrivateKey, crt: str, pem: str) -> None:
     """Write both as PEM; only the owner may read the key."""
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - not with stein
-
-    Path(crt).write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    text = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
+    public, text = texts_of(certificate, key)
+    Path(crt).write_bytes(public)
     # Made with its mode, so that there is no moment in which others could read it.
     Path(pem).unlink(missing_ok=True)
     with os.fdopen(os.open(pem, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(text)
+
+
+def texts_of(certificate: Certificate, key: RSAPrivateKey) -> tuple[bytes, bytes]:
+    """Return both as PEM."""
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - not with stein
+
+    return certificate.public_bytes(serialization.Encoding.PEM), key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )

@@ -13,12 +13,11 @@ import socket
 import sys
 import threading
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from stein.bequest import given
 from stein.errors import BindError, SteinError
 from stein.serving.announcement import announce
 from stein.serving.devserver import make_server
@@ -42,8 +41,8 @@ __all__ = ["is_running_from_reloader", "make_server", "run_simple"]
 #: How a listening socket reaches the process that a reloader starts.
 DESCRIPTOR: Final = "WERKZEUG_SERVER_FD"
 
-#: Where a certificate made on the spot is kept while a reloader runs; the path without suffix.
-CERTIFICATE: Final = "STEIN_RELOADER_CERTIFICATE"
+#: The name in :mod:`stein.bequest` of a certificate that was made on the spot, with its key.
+CERTIFICATE: Final = "certificate"
 
 
 def run_simple(  # noqa: PLR0913, PLR0917 - Werkzeug's signature
@@ -107,12 +106,13 @@ def run_simple(  # noqa: PLR0913, PLR0917 - Werkzeug's signature
     debugger = debugged(application, hostname, evalex=use_evalex) if use_debugger else None
     try:
         options = None
+        bequest: dict[str, str] = {}
+        certificate = lasting(ssl_context, bequest)
         if use_reloader:
-            bequest = {}
             if debugger is not None:
                 from stein.toolkit.debugger.pin import for_children  # noqa: PLC0415 - as above
 
-                bequest = for_children()
+                bequest |= for_children()
             options = ReloadOptions(
                 extra_files=tuple(extra_files or ()),
                 exclude_patterns=tuple(exclude_patterns or ()),
@@ -120,7 +120,7 @@ def run_simple(  # noqa: PLR0913, PLR0917 - Werkzeug's signature
                 show_errors=use_debugger, show_watched=show_watched,
                 bequest=bequest,
             )  # fmt: skip
-        with lasting(ssl_context, reloads=use_reloader) as certificate, inherited() as fd:
+        with inherited() as fd:
             server = make_server(
                 hostname, port, debugger or application, threaded, processes, request_handler,
                 passthrough_errors, certificate, fd,
@@ -176,26 +176,19 @@ def reload(server: BaseWSGIServer, options: ReloadOptions) -> None:
         sys.exit(supervise(server.settings, [server.socket], options, tls=server.ssl_context))
 
 
-@contextmanager
-def lasting(ssl_context: TLS, *, reloads: bool) -> Iterator[TLS]:
-    """Give a context, or files, that outlast a reload.
+def lasting(ssl_context: TLS, bequest: dict[str, str]) -> TLS:
+    """Return a context that outlasts a reload.
 
     A browser that was told to trust a certificate made on the spot would ask again for each.
-    """
-    if ssl_context != "adhoc" or not reloads:
-        yield ssl_context
-    elif CERTIFICATE in os.environ:
-        base = os.environ[CERTIFICATE]
-        yield f"{base}.crt", f"{base}.key"
-    else:
-        from stein.serving.certificates import make_ssl_devcert  # noqa: PLC0415 - slow, seldom
 
-        with TemporaryDirectory(prefix="stein-") as folder:  # which its owner alone can enter
-            base = os.environ[CERTIFICATE] = str(Path(folder, "adhoc"))
-            try:
-                yield make_ssl_devcert(base)
-            finally:
-                del os.environ[CERTIFICATE]
+    :param bequest: for the next process; the certificate is put in there.
+    """
+    if ssl_context != "adhoc":
+        return ssl_context
+    from stein.serving import certificates  # noqa: PLC0415 - slow, and seldom used
+
+    pem = bequest[CERTIFICATE] = given.get(CERTIFICATE) or certificates.make_pem()
+    return certificates.context_from(pem)
 
 
 def debugged(application: WSGIApplication, hostname: str, *, evalex: bool) -> DebuggedApplication:

@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import socket
+import ssl
 import threading
 from pathlib import Path
 
@@ -391,6 +392,35 @@ def test_the_debuggers_pin_stays_the_same_and_is_in_nobodys_environment(tmp_path
         assert answer.endswith("[]")
         pin = program.wait_for_line(r"Debugger PIN: (\S+)")[1]
         assert pin in answer
+
+
+def test_a_certificate_made_on_the_spot_outlasts_reloads_and_leaves_no_file(tmp_path: Path) -> None:
+    pytest.importorskip("cryptography")
+    folder, temporary = tmp_path / "project", tmp_path / "temporary"
+    folder.mkdir()
+    temporary.mkdir()
+    told = "import sys\nprint('imported', VALUE, file=sys.stderr)"
+    with Program(
+        folder, options=", ssl_context='adhoc'", more=told, env={"TMPDIR": str(temporary)}
+    ) as program:
+        eventually(lambda: is_open(program.port))
+        address = ("127.0.0.1", program.port)
+        certificates = {ssl.get_server_certificate(address)}
+        program.save(1, more=told)
+        program.wait_for_line("imported 1")
+        certificates.add(ssl.get_server_certificate(address))
+        program.save_text(BROKEN)
+        program.wait_for_line("not running")
+        certificates.add(ssl.get_server_certificate(address))
+        assert len(certificates) == 1
+        program.save(2, more=told)
+        program.wait_for_line("imported 2")
+        (child,) = program.children()
+        assert "KEY" not in Path(f"/proc/{child}/environ").read_text()
+        program.signal(signal.SIGKILL)
+        program.wait()
+        eventually(lambda: not is_alive(child))
+        assert list(temporary.iterdir()) == []
 
 
 def test_a_program_that_the_child_starts_takes_no_descriptor_of_its_for_a_socket(
