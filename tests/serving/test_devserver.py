@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stein.errors import BindError, CertificateError
+from stein.errors import BindError, CertificateError, ConfigurationError
 from stein.serving.devserver import (
     BaseWSGIServer,
     ForkingMixIn,
@@ -115,6 +115,25 @@ def test_a_socket_stays_its_makers() -> None:
             assert server.server_address == listening.getsockname()
             assert fetch(server.port).status == 200
         assert listening.fileno() > 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks Linux for descriptors")
+def test_a_server_that_cannot_be_made_leaves_no_duplicate_of_its_socket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def count() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as deaf:
+        before = count()
+        with pytest.raises(CertificateError):
+            make_server("localhost", 0, app, ssl_context=("no", "no"), fd=listening.fileno())
+        with pytest.raises(BindError, match="does not listen"):
+            make_server("localhost", 0, app, fd=deaf.fileno())
+        monkeypatch.setenv("STEIN_GRACEFUL_TIMEOUT", "soon")
+        with pytest.raises(ConfigurationError):
+            make_server("localhost", 0, app, fd=listening.fileno())
+        assert count() == before
 
 
 def test_a_unix_socket_is_given_as_a_url(tmp_path: Path) -> None:

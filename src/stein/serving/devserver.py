@@ -97,10 +97,10 @@ class BaseWSGIServer:
         self.passthrough_errors = passthrough_errors
         self.RequestHandlerClass = handler or WSGIRequestHandler
         self._server_version = SOFTWARE
-        self.settings = self._settings(ssl_context, None if fd is None else os.dup(fd))
+        self.settings = self._settings(ssl_context, fd)
         self.ssl_context = context_of(self.settings, ssl_context)
         # A Unix socket's listener removes its file when it is closed.
-        (self.socket,) = open_listeners(self.settings, self.settings.bind)
+        self.socket = self._listener() if fd is None else self._duplicate(fd)
         self.address_family = self.socket.family
         name = self.socket.getsockname()
         self.server_address = name[:2] if isinstance(name, tuple) else os.fsdecode(name)
@@ -128,6 +128,19 @@ class BaseWSGIServer:
         if overrides(self.RequestHandlerClass, VERSION):
             return replace(settings, server_header="")
         return settings
+
+    def _listener(self) -> socket.socket:
+        (listener,) = open_listeners(self.settings, self.settings.bind)
+        return listener
+
+    def _duplicate(self, fd: int) -> socket.socket:
+        number = os.dup(fd)
+        self.settings = replace(self.settings, bind=(f"fd:{number}",))
+        try:
+            return self._listener()
+        except BaseException:  # it is nobody's yet
+            os.close(number)
+            raise
 
     # -- what it is ---------------------------------------------------------------------------
 
