@@ -66,8 +66,8 @@ LAYERS: Final = {
     "main": row("serving"),
 }
 ROOT_MODULES: Final = {
-    "bequest", "clock", "errors", "interpreter", "marks", "snapshot", "suggestions", "targets",
-    "tracebacks", "typing",
+    "bequest", "clock", "errors", "interpreter", "marks", "messages", "parentage", "snapshot",
+    "suggestions", "targets", "tracebacks", "typing",
 }  # fmt: skip
 
 # A third-party name is for the whole layer, unless it is said here where it may stand.

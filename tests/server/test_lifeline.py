@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from stein.server import lifeline
-from stein.server.lifeline import Lifeline, Message, name_process
+from stein.server.lifeline import Lifeline, Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,17 +74,3 @@ def test_without_news_a_non_blocking_end_says_nothing() -> None:
     assert not end.ended
     first.close()
     end.close()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="prctl(2)")
-def test_a_process_has_a_name_for_the_systems_tools() -> None:
-    before = Path("/proc/self/comm").read_text("utf-8").strip()
-    name_process("a name that is too long")
-    assert Path("/proc/self/comm").read_text("utf-8") == "a name that is \n"
-    name_process(before)
-
-
-def test_elsewhere_nothing_is_asked_of_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "darwin")
-    lifeline.die_with_parent()  # or this test would end with its parent
-    assert not lifeline.adopt_orphans()

@@ -1,33 +1,23 @@
 """What joins a parent process and its child: messages both ways, and the end of either.
 
-A socket pair carries lines of JSON, each an object whose ``kind`` says what it is about.  When one
-side ends, however that happens, the other reads the end of the stream.  Descriptors may come
-along with a message.
+A socket pair carries :mod:`~stein.messages`.  Descriptors may come along with one.
 """
 
 from __future__ import annotations
 
 import _thread
 import contextlib
-import json
 import selectors
-import signal
 import socket
-import sys
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
+
+from stein.messages import LARGEST_READ, Lines, Message, encode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Lifeline", "Message", "adopt_orphans", "die_with_parent", "name_process"]
+__all__ = ["Lifeline", "Message"]
 
-Message: TypeAlias = dict[str, Any]
-
-_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
-_PR_SET_NAME: Final = 15
-_PR_SET_CHILD_SUBREAPER: Final = 36
-_LONGEST_NAME: Final = 15  # bytes
-_LARGEST_READ: Final = 1 << 16
 _MOST_DESCRIPTORS: Final = 16
 
 
@@ -39,7 +29,7 @@ class Lifeline:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._rest = b""
+        self._lines = Lines()
         self._sending = _thread.allocate_lock()  # guards the order of lines
         #: descriptors that came along with messages and nobody has taken yet
         self.descriptors: list[int] = []
@@ -56,7 +46,7 @@ class Lifeline:
         :param descriptors: open descriptors that the other side gets copies of.
         :returns: false if it is gone, or has not read for so long that nothing more fits.
         """
-        data = json.dumps({"kind": kind, **fields}).encode() + b"\n"
+        data = encode(kind, **fields)
         try:
             with self._sending:
                 if descriptors:
@@ -73,7 +63,7 @@ class Lifeline:
         Sets :attr:`ended` at the end of the stream.  One thread.
         """
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._sock, _LARGEST_READ, _MOST_DESCRIPTORS)
+            data, descriptors, _, _ = socket.recv_fds(self._sock, LARGEST_READ, _MOST_DESCRIPTORS)
         except BlockingIOError:
             return []
         except OSError:
@@ -82,8 +72,7 @@ class Lifeline:
         if not data:
             self.ended = True
             return []
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        return [json.loads(line) for line in lines]
+        return self._lines.feed(data)
 
     def has_news(self) -> bool:
         """Whether :meth:`receive` would find something at once; what has ended has none.
@@ -104,33 +93,3 @@ class Lifeline:
         """Let :meth:`receive`, in another thread, return as at the end of the stream."""
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RD)
-
-
-def die_with_parent() -> None:
-    """Let the kernel end this process when its parent has ended, however that happens (Linux).
-
-    Without it a child that is busy in a library written in C would not notice.
-    """
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def adopt_orphans() -> bool:
-    """Let the kernel give this process the children that its descendants leave behind (Linux)."""
-    return _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def name_process(name: str) -> None:
-    """Let the system's tools show a name for this process, where they can (Linux)."""
-    _prctl(_PR_SET_NAME, name.encode()[:_LONGEST_NAME])
-
-
-def _prctl(option: int, argument: int | bytes) -> bool:
-    """Call prctl(2); false if this system has none, or it failed."""
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        import ctypes  # noqa: PLC0415 - only where it is needed
-
-        return ctypes.CDLL(None).prctl(option, argument, 0, 0, 0) == 0  # type: ignore[no-any-return]
-    except (ImportError, OSError, AttributeError):  # a Python without it: the lifeline has to do
-        return False

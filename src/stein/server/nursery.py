@@ -23,7 +23,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from stein.errors import ConfigurationError
-from stein.server.lifeline import Lifeline, adopt_orphans
+from stein.parentage import adopt_orphans
+from stein.server.lifeline import Lifeline
 from stein.server.process import WorkerProcess, spawn
 
 if TYPE_CHECKING:

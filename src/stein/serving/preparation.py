@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stein.server.lifeline import die_with_parent
+from stein.parentage import die_with_parent
 from stein.server.privileges import drop, identity_of
 from stein.serving.logconfig import apply_log_config
 

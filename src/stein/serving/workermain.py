@@ -11,11 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from stein.errors import ApplicationNotFound, SteinError
+from stein.parentage import die_with_parent, name_process
 from stein.server.apploader import load_application, user_traceback
 from stein.server.board import Board
 from stein.server.forking import become_nursery, open_sockets, what_forks_lose
 from stein.server.hooks import WorkerInfo, call_hook, load_hook
-from stein.server.lifeline import Lifeline, die_with_parent, name_process
+from stein.server.lifeline import Lifeline
 from stein.server.plan import Plan
 from stein.server.server import Server
 from stein.server.worker import RequestCount, Worker, wish_to_be_replaced

@@ -29,7 +29,8 @@ from stein.web.environment import files_read
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stein.serving.reloader.link import Link, Message
+    from stein.messages import Message
+    from stein.serving.reloader.link import Link
     from stein.typing import WSGIApplication
 
 __all__ = [

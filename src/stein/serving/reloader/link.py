@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import _thread
 import contextlib
-import json
 import os
-import signal
 import socket
-import sys
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from stein.bequest import given
+from stein.messages import LARGEST_READ, Lines, encode, read_messages
+from stein.parentage import die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BEQUEST", "LISTENERS", "VARIABLE", "Link", "Message", "is_orphan", "join", "leave"]
+    from stein.messages import Message
+
+__all__ = ["BEQUEST", "LISTENERS", "VARIABLE", "Link", "is_orphan", "join", "leave"]
 
 #: ``descriptor:pid of the parent``: a process that the child starts inherits the variable, too,
 #: but has another parent.
@@ -28,12 +29,6 @@ LISTENERS: Final = "STEIN_RELOADER_LISTENERS"
 BEQUEST: Final = "bequest"
 #: Orders that end a process, because of another one unless they are the ``last``.
 FAREWELLS: Final = ("drain", "retire")
-
-#: A line of JSON; ``kind`` says what it is about.
-Message: TypeAlias = dict[str, Any]
-
-_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
-_LARGEST_READ: Final = 1 << 16
 
 
 class Link:
@@ -56,38 +51,27 @@ class Link:
 
     def send(self, kind: str, **fields: Any) -> None:
         """Tell the parent something; one that is gone hears nothing.  Any thread."""
-        line = json.dumps({"kind": kind, **fields}).encode() + b"\n"
         with self._sending, contextlib.suppress(OSError):
-            self._sock.sendall(line)
+            self._sock.sendall(encode(kind, **fields))
 
     def inherit(self) -> None:
         """Read the first message, if there is one.  Before :meth:`read` begins."""
         with contextlib.suppress(OSError):  # such as: nothing is there
-            data = self._sock.recv(_LARGEST_READ, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-            line, end, _ = data.partition(b"\n")
-            message = json.loads(line) if end else {}
-            if message.get("kind") == BEQUEST:
-                self._sock.recv(len(line + end))
-                given.update(message["given"])
+            data = self._sock.recv(LARGEST_READ, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            first, end, _ = data.partition(b"\n")
+            for message in Lines().feed(first + end):
+                if message["kind"] == BEQUEST:
+                    self._sock.recv(len(first + end))
+                    given.update(message["given"])
 
     def read(self) -> None:
         """Read orders until the parent is gone.  A thread of its own."""
-        rest = b""
-        while True:
-            try:
-                data = self._sock.recv(_LARGEST_READ)
-            except OSError:
-                data = b""
-            if not data:
-                break
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                order = json.loads(line)
-                if order["kind"] in FAREWELLS and not order.get("last"):
-                    self.is_replaced = True
-                handler = self.handlers.get(order["kind"])
-                if handler is not None:
-                    handler(order)
+        for order in read_messages(self._sock):
+            if order["kind"] in FAREWELLS and not order.get("last"):
+                self.is_replaced = True
+            handler = self.handlers.get(order["kind"])
+            if handler is not None:
+                handler(order)
         self.is_replaced = True
         self.on_orphaned()
 
@@ -143,18 +127,3 @@ def listeners() -> list[int]:
     """Return the descriptors of the sockets to serve on."""
     text = os.environ.get(LISTENERS, "")
     return [int(number) for number in text.split(",") if number]
-
-
-def die_with_parent() -> None:
-    """Let the kernel end this process when its parent has ended, however that happens (Linux).
-
-    Without it a child that is busy in a C library would not notice.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    try:
-        import ctypes  # noqa: PLC0415 - only where it is needed
-
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    except (ImportError, OSError, AttributeError):  # a Python without it: the link has to do
-        return

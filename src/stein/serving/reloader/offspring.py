@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -12,14 +11,15 @@ import threading
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Any, Final
 
+from stein.messages import encode, read_messages
 from stein.serving.reloader.link import BEQUEST, LISTENERS, VARIABLE
 from stein.web.environment import variables_of_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from stein.messages import Message
     from stein.serving.reloader.failure import Failure
-    from stein.serving.reloader.link import Message
 
 __all__ = ["Offspring"]
 
@@ -29,7 +29,6 @@ TO_TERMINATE: Final = 0.5
 TO_KILL: Final = 0.5
 #: seconds for the last messages of a process that has ended
 LAST_WORDS: Final = 0.3
-_LARGEST_READ: Final = 1 << 16
 
 
 def inherited_variables() -> dict[str, str]:
@@ -98,17 +97,8 @@ class Offspring:
         self._waiter.start()
 
     def _read(self, on_message: Callable[[Offspring, Message], object]) -> None:
-        rest = b""
-        while True:
-            try:
-                data = self._sock.recv(_LARGEST_READ)
-            except OSError:
-                return
-            if not data:
-                return
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                on_message(self, json.loads(line))
+        for message in read_messages(self._sock):
+            on_message(self, message)
 
     def _wait(self, on_end: Callable[[Offspring, int], object]) -> None:
         code = self._process.wait()
@@ -124,7 +114,7 @@ class Offspring:
     def order(self, kind: str, **fields: Any) -> None:
         """Tell it something."""
         with contextlib.suppress(OSError):  # it is ending; that will be noticed
-            self._sock.sendall(json.dumps({"kind": kind, **fields}).encode() + b"\n")
+            self._sock.sendall(encode(kind, **fields))
 
     def drain(self) -> None:
         """Let it take no more connections, and finish what it has begun."""

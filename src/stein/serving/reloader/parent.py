@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     import socket
     import ssl
 
+    from stein.messages import Message
     from stein.server.settings import Settings
-    from stein.serving.reloader.link import Message
 
 __all__ = ["supervise"]
 
