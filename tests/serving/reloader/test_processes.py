@@ -65,7 +65,7 @@ def test_a_broken_save_is_shown_and_heals_with_the_next(tmp_path: Path) -> None:
         eventually(lambda: program.get()[0] == 500)
         program.wait_for_line("SyntaxError")
         assert program.output.count("SyntaxError") == 1
-        assert not program.children()
+        eventually(lambda: not program.children())
         program.save(5)
         program.wait_for_answer(200, "5")
 
