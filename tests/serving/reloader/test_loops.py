@@ -172,6 +172,51 @@ def test_a_function_that_fails_is_run_again_after_the_next_change_and_not_before
     assert program.output.count("ZeroDivisionError") == (2 if "/" in mistake else 0)
 
 
+SERVES = """\
+import sys
+from stein.serving.reloader.loops import run_with_reloader
+from stein.serving.run import run_simple
+VALUE = {value}
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [str(VALUE).encode()]
+
+if __name__ == "__main__":
+    run_with_reloader(lambda: run_simple("127.0.0.1", {port}, app), interval=0.1,
+                      exclude_patterns=["*/src/stein/*"])
+    print("after", VALUE, file=sys.stderr)
+"""
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("also_the_child", [True, False])  # as Ctrl-C in a terminal does
+def test_a_function_may_serve_with_a_server_of_ours(
+    tmp_path: Path, *, also_the_child: bool
+) -> None:
+    class Serving(Program):
+        def source(self, value: object, more: str = "") -> str:
+            return SERVES.format(value=value, port=self.port)
+
+    def answers(value: int) -> bool:
+        try:
+            return program.get() == (200, str(value))
+        except (OSError, http.client.HTTPException):
+            return False  # between two processes nobody holds the port
+
+    with Serving(tmp_path) as program:
+        for value in (0, 1, 2):
+            program.save(value)
+            eventually(partial(answers, value))
+        if also_the_child:
+            os.kill(program.children()[0], signal.SIGINT)
+            eventually(lambda: can_bind(program.port))
+        program.signal(signal.SIGINT)
+        assert program.wait() == 0
+        program.close()
+    assert [line for line in program.lines if line.startswith("after")] == ["after 2\n"]
+
+
 def test_in_the_child_the_function_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Any] = []
     monkeypatch.setattr(child, "is_child", lambda: True)
@@ -183,6 +228,7 @@ def test_in_the_child_the_function_is_run(monkeypatch: pytest.MonkeyPatch) -> No
             sys.exit(3)
 
     monkeypatch.setattr(child, "leave_if_replaced", leave_if_replaced)
+    monkeypatch.setattr(child, "obey", lambda _stop: False)
 
     def function() -> None:
         told.append("run")

@@ -40,6 +40,7 @@ __all__ = [
     "is_child",
     "leave_if_replaced",
     "notify_ready",
+    "obey",
     "watch_extra",
 ]
 
@@ -112,10 +113,8 @@ def notify_ready(stop: Callable[[float], object]) -> None:
     link = connection.join()
     if link is None:
         return
-    link.handlers["drain"] = lambda _order: stop(PATIENCE)
-    link.handlers["retire"] = lambda order: stop(order["grace"])
+    obey(stop)
     link.handlers["live"] = note_pages
-    link.on_orphaned = lambda: stop_alone(stop)
     link.send("watch", **take_inventory(_extra | files_read, _live).as_message())
     link.send("ready")
     if not link.is_reporting:  # what is served may be another server later
@@ -123,6 +122,21 @@ def notify_ready(stop: Callable[[float], object]) -> None:
         threading.Thread(
             target=report_imports, args=(link,), name="stein-reloader", daemon=True
         ).start()
+
+
+def obey(stop: Callable[[float], object]) -> bool:
+    """Let orders to end call this from now on.
+
+    :param stop: see :func:`notify_ready`.
+    :returns: false if there was such an order already.
+    """
+    link = connection.join()
+    if link is None:
+        return True
+    link.handlers["drain"] = lambda _order: stop(PATIENCE)
+    link.handlers["retire"] = lambda order: stop(order["grace"])
+    link.on_orphaned = lambda: stop_alone(stop)
+    return not link.is_over
 
 
 def leave_if_replaced() -> None:

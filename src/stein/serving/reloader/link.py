@@ -44,6 +44,8 @@ class Link:
         self.handlers: dict[str, Callable[[Message], object]] = {}
         #: a thread tells of what is imported
         self.is_reporting = False
+        #: the process was told to end
+        self.is_over = False
         #: another process is to take the place of this one, or the parent is gone
         self.is_replaced = False
         #: called once, in the thread that reads, when the parent is gone
@@ -67,12 +69,13 @@ class Link:
     def read(self) -> None:
         """Read orders until the parent is gone.  A thread of its own."""
         for order in read_messages(self._sock):
-            if order["kind"] in FAREWELLS and not order.get("last"):
-                self.is_replaced = True
+            if order["kind"] in FAREWELLS:
+                self.is_over = True
+                self.is_replaced = self.is_replaced or not order.get("last")
             handler = self.handlers.get(order["kind"])
             if handler is not None:
                 handler(order)
-        self.is_replaced = True
+        self.is_over = self.is_replaced = True
         self.on_orphaned()
 
 

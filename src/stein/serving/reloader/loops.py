@@ -88,10 +88,12 @@ def run_here(function: Callable[[], object]) -> None:
     try:
         child.notify_ready(child.interrupt)
         function()
-        child.leave_if_replaced()  # it may take an interrupt for its own end, and return
-        threading.Event().wait()
+        # It may have taken an interrupt for its own end, or have had a server that took the orders.
+        if child.obey(child.interrupt):
+            threading.Event().wait()
     except KeyboardInterrupt:
-        child.leave_if_replaced()
+        pass
+    child.leave_if_replaced()
 
 
 def _get_args_for_reloading() -> list[str]:
