@@ -20,12 +20,11 @@ from __future__ import annotations
 
 import sys
 from functools import update_wrapper
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
-from weakref import WeakSet
 
 from stein.toolkit.exceptions import HTTPException, InternalServerError
 from stein.web.globals import context_var
+from stein.web.sharing import SharedSession
 from stein.web.signals import appcontext_popped, appcontext_pushed
 
 if TYPE_CHECKING:
@@ -287,29 +286,6 @@ class AppContext:
         return f"<{type(self).__name__} of {self.app.name!r}>"
 
 
-class _SharedSession:
-    """Opens a session for a context and its copies: whichever asks first.
-
-    If each opened it for itself, what a thread writes would be lost, as one of them is saved.
-    """
-
-    __slots__ = ("_opening", "contexts")
-
-    def __init__(self) -> None:
-        self._opening = Lock()
-        self.contexts: WeakSet[RequestContext] = WeakSet()
-
-    def open(self, context: RequestContext) -> SessionMixin:
-        """Give the session of a context that has none yet."""
-        with self._opening:
-            found = context._opened  # noqa: SLF001 - the other half
-            if found is None:
-                found = context._open_session()  # noqa: SLF001
-                for each in self.contexts:
-                    each._opened = found  # noqa: SLF001
-        return found
-
-
 class RequestContext(AppContext):
     """A context with an application and a request.
 
@@ -326,7 +302,7 @@ class RequestContext(AppContext):
     __slots__ = ("_after_request_functions", "_opened", "flashes", "request")
 
     # With whom it shares a session that is not opened yet; see copy().
-    _shared: _SharedSession | None = None
+    _shared: SharedSession | None = None
     # Whether the session could not be opened: nothing is tried with it at the end of the request,
     # as a store that does not answer takes its time.
     _unopened = False
@@ -385,7 +361,7 @@ class RequestContext(AppContext):
         if opened is None:
             shared = self._shared
             if shared is None:
-                shared = self._shared = _SharedSession()
+                shared = self._shared = SharedSession()
                 shared.contexts.add(self)
             copied._shared = shared  # noqa: SLF001 - of this class
             shared.contexts.add(copied)
