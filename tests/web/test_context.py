@@ -601,6 +601,129 @@ class TestCopies:
             with client.session_transaction() as saved:
                 assert saved["by"] == "thread"
 
+    @pytest.mark.parametrize("by", ["wrapper", "copy"])
+    def test_a_copy_joins_a_session_that_was_opened_while_it_was_made(
+        self, app: Stein, by: str
+    ) -> None:
+        made, opened = threading.Event(), threading.Event()
+        in_thread = threading.local()
+
+        class Halting(RequestContext):
+            __slots__ = ()
+
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **kwargs)
+                if getattr(in_thread, "halt", False):
+                    made.set()
+                    assert opened.wait(10)
+
+        app.request_context = lambda environ: Halting(app, environ)  # type: ignore[method-assign]
+
+        @app.route("/")
+        def index() -> dict[str, Any]:
+            def work() -> None:
+                session["thread"] = 1
+
+            wrapped = copy_current_request_context(work)
+            context = request_ctx._get_current_object()  # type: ignore[attr-defined]
+
+            def late() -> None:
+                in_thread.halt = True
+                if by == "wrapper":
+                    wrapped()
+                    return
+                with context.copy():
+                    work()
+
+            thread = threading.Thread(target=late)
+            thread.start()
+            assert made.wait(10)
+            session["view"] = 1
+            opened.set()
+            thread.join()
+            return dict(session)
+
+        assert app.test_client().get("/").json == {"thread": 1, "view": 1}
+
+    def test_a_copy_made_while_the_session_is_being_opened_gets_that_one(self, app: Stein) -> None:
+        opening, copied = threading.Event(), threading.Event()
+
+        class Slow(SecureCookieSessionInterface):
+            lazy = True
+
+            def open_session(self, app: Stein, request: Any) -> Any:
+                if not opening.is_set():
+                    opening.set()
+                    assert copied.wait(10)
+                return super().open_session(app, request)
+
+        app.session_interface = Slow()
+        with app.test_request_context("/") as context:
+
+            def work() -> None:
+                assert opening.wait(10)
+                with context.copy():
+                    session["thread"] = 1
+                    copied.set()
+                    session["later"] = 1
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            session["view"] = 1
+            thread.join()
+            assert dict(session) == {"thread": 1, "later": 1, "view": 1}
+
+    def test_a_copy_is_made_while_another_one_tells_its_session(self, app: Stein) -> None:
+        arrived = threading.Event()
+        made: list[RequestContext] = []
+
+        class Noticing:
+            """A lock that says so before a thread waits for it."""
+
+            def __init__(self) -> None:
+                self.lock = threading.Lock()
+
+            def __enter__(self) -> None:
+                if self.lock.locked():
+                    arrived.set()
+                self.lock.acquire()
+
+            def __exit__(self, *_: object) -> None:
+                self.lock.release()
+
+        class Telling(RequestContext):
+            __slots__ = ("kept",)
+
+            @property
+            def _opened(self) -> Any:
+                return self.kept
+
+            @_opened.setter
+            def _opened(self, value: Any) -> None:
+                self.kept = value
+                if value is not None and not threads:
+                    threads.append(threading.Thread(target=copy))
+                    threads[0].start()
+                    assert arrived.wait(10)
+
+        def copy() -> None:  # one that is not told yet
+            untold = next(each for each in (context, *copies) if each._opened is None)
+            try:
+                made.append(untold.copy())
+            finally:
+                arrived.set()
+
+        threads: list[threading.Thread] = []
+        context = Telling(app, app.test_request_context("/").request.environ)
+        copies = [context.copy() for _ in range(3)]
+        assert context._shared is not None
+        context._shared._lock = Noticing()  # type: ignore[assignment]
+        with copies[0]:
+            session["a"] = 1
+        threads[0].join()
+        with made[0]:
+            assert dict(session) == {"a": 1}
+
     def test_a_session_that_nobody_asks_for_is_not_opened_for_a_copy(self, app: Stein) -> None:
         class Unreachable(SessionInterface):
             lazy = True

@@ -359,12 +359,8 @@ class RequestContext(AppContext):
         opened = self._opened
         copied = type(self)(self.app, self.request.environ, request=self.request, session=opened)
         if opened is None:
-            shared = self._shared
-            if shared is None:
-                shared = self._shared = SharedSession()
-                shared.contexts.add(self)
-            copied._shared = shared  # noqa: SLF001 - of this class
-            shared.contexts.add(copied)
+            # One for all threads that make the first copy at the same time.
+            self.__dict__.setdefault("_shared", SharedSession()).join(self, copied)
         return copied
 
     @property
@@ -382,7 +378,12 @@ class RequestContext(AppContext):
         found = self._opened
         if found is None:
             shared = self._shared
-            found = self._opened = self._open_session() if shared is None else shared.open(self)
+            if shared is not None:
+                return shared.open(self)
+            found = self._opened = self._open_session()
+            shared = self._shared
+            if shared is not None:  # by now
+                found = self._opened = shared.settle(found)
         return found
 
     @_session.setter
