@@ -13,6 +13,7 @@ from stein.toolkit.client import run_wsgi_app
 from stein.web.app import Stein
 from stein.web.context import has_app_context, has_request_context
 from stein.web.globals import context_var, current_app, g, request, session
+from stein.web.shortcuts import abort
 from stein.web.signals import appcontext_pushed
 from stein.web.streaming import stream_with_context
 
@@ -208,7 +209,9 @@ class TestThread:
         assert torn_down == []
         del body  # never closed
         assert said == ["/"]
-        assert torn_down == [("request", None), ("app", None)]
+        assert [(what, type(error)) for what, error in torn_down] == [
+            ("request", GeneratorExit), ("app", GeneratorExit),
+        ]  # fmt: skip
 
     def test_each_piece_may_be_made_in_another_thread(
         self, app: Stein, torn_down: list[Any]
@@ -394,6 +397,27 @@ class TestTeardown:
             assert torn_down == []
         assert torn_down == [("request", None), ("app", None)]
 
+    @pytest.mark.parametrize("pieces", [1, 2])
+    def test_of_one_that_is_broken_off_it_is_told(
+        self, app: Stein, torn_down: list[Any], pieces: int
+    ) -> None:
+        with app.test_request_context("/?name=anna"):
+            stream: Any = stream_with_context(name())
+        for _ in range(pieces):
+            next(stream)
+        stream.close()
+        assert [(what, type(error)) for what, error in torn_down] == [
+            ("request", GeneratorExit), ("app", GeneratorExit),
+        ]  # fmt: skip
+
+    def test_of_one_that_was_not_begun_nothing_was_broken_off(
+        self, app: Stein, torn_down: list[Any]
+    ) -> None:
+        with app.test_request_context("/?name=anna"):
+            stream: Any = stream_with_context(name())
+        stream.close()
+        assert torn_down == [("request", None), ("app", None)]
+
     def test_a_client_may_close_the_response_unread(self, app: Stein, torn_down: list[Any]) -> None:
         @app.get("/")
         def index() -> Iterator[str]:
@@ -401,7 +425,199 @@ class TestTeardown:
 
         with app.test_client() as client:
             client.get("/?name=anna").close()
+        # It has kept the context until the end of its block, where there was no error.
         assert torn_down == [("request", None), ("app", None)]
+
+
+class TestAfterAnError:
+    """The view made a stream, and then it, or what comes after it, has raised."""
+
+    @pytest.fixture(autouse=True)
+    def as_in_production(self, app: Stein) -> None:
+        app.testing = False
+        app.logger.disabled = True
+
+    @pytest.fixture
+    def seen(self, app: Stein) -> list[Any]:
+        """The errors that handlers keep: with them lives whatever their tracebacks hold."""
+        seen: list[Any] = []
+
+        @app.errorhandler(LookupError)
+        def handle(error: LookupError) -> str:
+            seen.append(error)
+            return "handled"
+
+        @app.errorhandler(500)
+        def apologize(error: Exception) -> tuple[str, int]:
+            seen.append(error)
+            return "sorry", 500
+
+        return seen
+
+    def test_the_teardown_is_given_it_at_the_end_of_the_request(
+        self, app: Stein, torn_down: list[Any], seen: list[Any]
+    ) -> None:
+        @app.get("/")
+        def index() -> Any:
+            response = app.response_class(stream_with_context(name()))
+            response.headers["X"] = str(1 // len(torn_down))
+            return response
+
+        body = start(app)
+        assert b"".join(body) == b"sorry"
+        error = seen.pop().original_exception
+        assert type(error) is ZeroDivisionError
+        assert torn_down == [("request", error), ("app", error)]
+        del error
+        assert len(torn_down) == 2
+
+    def test_it_may_be_one_of_a_hook(
+        self, app: Stein, torn_down: list[Any], seen: list[Any]
+    ) -> None:
+        error = ValueError("hook")
+        responses = []
+
+        @app.get("/")
+        def index() -> Iterator[str]:
+            return stream_with_context(name())
+
+        @app.after_request
+        def fail(response: Any) -> Any:
+            responses.append(response)
+            raise error
+
+        start(app)
+        assert torn_down == [("request", error), ("app", error)]
+        assert seen
+        assert list(responses[0].response) == []
+
+    def test_one_that_was_handled_ends_the_request_as_well(
+        self, app: Stein, torn_down: list[Any], seen: list[Any]
+    ) -> None:
+        @app.get("/")
+        def index() -> Any:
+            stream = stream_with_context(name())
+            raise LookupError(stream)
+
+        assert b"".join(start(app)) == b"handled"
+        assert torn_down == [("request", None), ("app", None)]
+        assert seen
+
+    def test_one_that_is_passed_on_does_so(self, app: Stein, torn_down: list[Any]) -> None:
+        app.testing = True
+
+        @app.get("/")
+        def index() -> Any:
+            stream = stream_with_context(name())
+            raise ValueError(stream)
+
+        with pytest.raises(ValueError, match="_Stream") as caught:
+            start(app)
+        assert torn_down == [("request", caught.value), ("app", caught.value)]
+
+    def test_also_one_that_nobody_handles(self, app: Stein, torn_down: list[Any]) -> None:
+        @app.get("/")
+        def index() -> Any:
+            stream = stream_with_context(name())
+            raise SystemExit(stream)
+
+        with pytest.raises(SystemExit) as caught:
+            start(app)
+        assert torn_down == [("request", caught.value), ("app", caught.value)]
+
+    def test_a_context_inside_is_torn_down_too(self, app: Stein, seen: list[Any]) -> None:
+        errors: list[BaseException | None] = []
+        other = Stein("other")
+        other.teardown_appcontext(errors.append)
+
+        @app.get("/")
+        def index() -> Any:
+            with other.app_context():
+                stream = stream_with_context(name())
+                raise LookupError(stream)
+
+        start(app)
+        assert errors == seen
+
+    def test_a_generator_that_was_begun_is_closed_within_its_request(
+        self, app: Stein, torn_down: list[Any], seen: list[Any]
+    ) -> None:
+        paths = []
+
+        def generate() -> Iterator[str]:
+            try:
+                yield "first"
+            finally:
+                paths.append((request.path, len(torn_down)))
+
+        @app.get("/")
+        def index() -> Any:
+            stream = stream_with_context(generate())
+            next(stream)
+            raise LookupError(stream)
+
+        start(app)
+        assert paths == [("/", 0)]
+        assert seen
+
+    def test_if_closing_fails_that_is_logged_and_the_answer_stays(
+        self, app: Stein, torn_down: list[Any], seen: list[Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        app.logger.disabled = False
+
+        def generate() -> Iterator[str]:
+            try:
+                yield "first"
+            finally:
+                raise KeyError("closing")
+
+        @app.get("/")
+        def index() -> Any:
+            streams = [stream_with_context(generate()), stream_with_context(generate())]
+            next(streams[0])
+            raise LookupError(streams)
+
+        assert b"".join(start(app)) == b"handled"
+        assert len(torn_down) == 2
+        assert [each.levelname for each in caplog.records] == ["ERROR"]
+        assert "generate" in caplog.text
+        assert "KeyError: 'closing'" in caplog.text
+        assert seen
+
+    def test_a_response_that_is_raised_is_streamed(self, app: Stein, torn_down: list[Any]) -> None:
+        @app.get("/")
+        def index() -> Any:
+            abort(app.response_class(stream_with_context(name())))
+
+        body = start(app)
+        assert torn_down == []
+        assert b"".join(body) == b"Hello anna"
+        assert torn_down == [("request", None), ("app", None)]
+
+    def test_a_handler_may_stream(self, app: Stein, torn_down: list[Any]) -> None:
+        error = ValueError("view")
+
+        @app.get("/")
+        def index() -> Any:
+            raise error
+
+        @app.errorhandler(500)
+        def sorry(_: Exception) -> Any:
+            return stream_with_context(name()), 500
+
+        body = start(app)
+        assert torn_down == []
+        assert b"".join(body) == b"Hello anna"
+        assert torn_down == [("request", error), ("app", error)]
+
+    def test_outside_of_a_request_it_is_remembered(self, app: Stein, torn_down: list[Any]) -> None:
+        error = ValueError("test")
+        context = app.test_request_context("/?name=anna")
+        context.push()
+        stream = stream_with_context(name())
+        context.pop(error)
+        assert list(stream) == ["Hello ", "anna"]
+        assert torn_down == [("request", error), ("app", error)]
 
 
 class TestClose:

@@ -32,12 +32,14 @@ if TYPE_CHECKING:
     from contextvars import Token
     from types import TracebackType
     from typing import ParamSpec, Self
+    from weakref import ref
 
     from stein.toolkit.routing.adapter import MapAdapter
     from stein.typing import Environ
     from stein.web.app import Stein
     from stein.web.request import Request
     from stein.web.sessions import SessionMixin
+    from stein.web.streaming import _Stream
     from stein.web.typing import AfterRequestCallable, ResponseHook
 
     P = ParamSpec("P")
@@ -122,10 +124,12 @@ class AppGlobals:
 class _Held:
     """Stands for the first push of a context whose teardown was put off."""
 
-    __slots__ = ("times",)
+    __slots__ = ("error", "times")
 
     def __init__(self) -> None:
         self.times = 1
+        #: with what the context was popped, had it not been held
+        self.error: BaseException | None = None
 
 
 class AppContext:
@@ -210,6 +214,8 @@ class AppContext:
                 if exc is UNKNOWN:
                     exc = sys.exc_info()[1]
                 self.app.do_teardown_appcontext(exc)
+            else:
+                self._note_error(exc)
         finally:
             self._undo()
             if appcontext_popped.receivers:
@@ -248,12 +254,23 @@ class AppContext:
         self._nested.insert(0, (cast("Token[AppContext]", self._token), None, None))
         self._token = _Held()
 
-    def release(self) -> None:
-        """Take back a :meth:`hold`.  The context must be pushed: the next pop may tear it down."""
+    def release(self) -> BaseException | None:
+        """Take back a :meth:`hold`.  The context must be pushed: the next pop may tear it down.
+
+        :return: the error that it was popped with, for that pop.
+        """
         held = cast("_Held", self._token)
         held.times -= 1
-        if not held.times:
-            self._token = cast("list[Any]", self._nested).pop(0)[0]
+        if held.times:
+            return None
+        self._token = cast("list[Any]", self._nested).pop(0)[0]
+        return held.error
+
+    def _note_error(self, exc: BaseException | None) -> None:
+        """Keep the error of a pop that would tear down if nobody held the context."""
+        held = self._token
+        if type(held) is _Held and held.error is None and len(self._nested or ()) == 1:
+            held.error = sys.exc_info()[1] if exc is UNKNOWN else exc
 
     def _check_innermost(self) -> None:
         current = _get(None)
@@ -299,10 +316,12 @@ class RequestContext(AppContext):
     :param session: a session that was opened before.
     """
 
-    __slots__ = ("_after_request_functions", "_opened", "flashes", "request")
+    __slots__ = ("_after_request_functions", "_opened", "_streams", "flashes", "request")
 
     # With whom it shares a session that is not opened yet; see copy().
     _shared: SharedSession | None = None
+    # How many streams there were when something raised; see stein.web.streaming.
+    _streams_in_doubt = 0
     # Whether the session could not be opened: nothing is tried with it at the end of the request,
     # as a store that does not answer takes its time.
     _unopened = False
@@ -327,6 +346,8 @@ class RequestContext(AppContext):
         self.flashes: list[tuple[str, str]] | None = None
         # the session, as soon as it is opened
         self._opened: SessionMixin | None = session
+        # the streams that see this request, as far as they are alive
+        self._streams: list[ref[_Stream]] | None = None
         # by after_this_request()
         self._after_request_functions: list[AfterRequestCallable[Any]] = []
         self._url_adapter = _LATER
@@ -466,6 +487,7 @@ class RequestContext(AppContext):
         if _get(None) is not self or self._token is None:
             self._check_innermost()
         if self._nested:
+            self._note_error(exc)
             self._undo()
             return
         app = self.app

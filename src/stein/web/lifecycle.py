@@ -96,12 +96,14 @@ class Lifecycle(Routes):
         """
         context = self.request_context(environ)
         error: BaseException | None = None
+        response: Response | None = None
         try:
             try:
                 context.push()
                 response = self.full_dispatch_request()
             except Exception as raised:  # noqa: BLE001 - nothing may kill the server's thread
                 error = raised
+                _doubt_streams(context)
                 response = self.handle_exception(raised)
             except BaseException as raised:
                 error = raised
@@ -115,7 +117,10 @@ class Lifecycle(Routes):
             if error is not None and self.should_ignore_error(error):
                 error = None
             try:
-                context.pop(error)
+                if context._streams is None:  # noqa: SLF001 - the context's other half
+                    context.pop(error)
+                else:
+                    _leave(context, error, response)
             finally:
                 error = None  # see full_dispatch_request()
 
@@ -133,6 +138,7 @@ class Lifecycle(Routes):
             if value is None:
                 value = self.dispatch_request()
         except Exception as error:  # noqa: BLE001 - it is for the handlers to say which
+            _doubt_streams(_get().request_context)  # type: ignore[arg-type]
             value = self.handle_user_exception(error)
         try:
             return self.finalize_request(value)
@@ -443,6 +449,18 @@ class Lifecycle(Routes):
         from stein.web.asyncviews import to_sync  # noqa: PLC0415
 
         return to_sync(func)
+
+
+def _doubt_streams(context: RequestContext) -> None:
+    """Note that the streams made so far may lead nowhere, as something has raised."""
+    if context._streams:  # noqa: SLF001 - the context's other half
+        context._streams_in_doubt = len(context._streams)  # noqa: SLF001
+
+
+def _leave(context: RequestContext, error: BaseException | None, response: Response | None) -> None:
+    from stein.web.streaming import leave  # noqa: PLC0415 - few programs stream
+
+    leave(context, error, response)
 
 
 def _is_async(func: Callable[..., Any]) -> bool:

@@ -8,21 +8,32 @@ contexts have been popped.  :func:`stream_with_context` keeps them for it:
 * They are pushed for each piece, and popped again before the server gets it.  Between two pieces
   nothing of the request is left in the thread, and a stream that is given up leaves nothing there;
   its contexts are let go when it is closed or collected.
+
+What the teardown functions are given, so that "commit unless there was an error" is right: the
+error that a stream ended with, or ``GeneratorExit`` if it was begun and closed before its end, as
+when the client goes away.  An error after which the contexts would have been torn down, were they
+not held, comes before these.
+
+When a view, or a hook after it, raises, its streams mostly lead nowhere, but live as long as the
+traceback, which somebody may keep.  A request that is over does not wait for them: see
+:func:`leave`.
 """
 
 from __future__ import annotations
 
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from weakref import ref
 
 from stein.web.globals import context_var
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
-    from stein.web.context import AppContext
+    from stein.web.context import AppContext, RequestContext
+    from stein.web.response import Response
 
-__all__ = ["stream_with_context"]
+__all__ = ["leave", "stream_with_context"]
 
 P = ParamSpec("P")
 Piece = TypeVar("Piece", str, bytes)
@@ -67,7 +78,9 @@ def stream_with_context(generator_or_function: Any) -> Any:
     ``request``, ``session`` and ``g`` are those of the view.  The response's head has been sent by
     then, so that what the generator writes into the session is not saved.  The teardown functions
     run when the stream has ended, with the error if it ended with one.  If the client goes away,
-    the server closes the stream, and the generator's ``finally`` sees its request, too.
+    the server closes the stream, and the generator's ``finally`` sees its request, too; the
+    teardown functions are given a ``GeneratorExit`` then, if the stream had begun.  If the view
+    raises after all, the stream is closed at the end of the request.
 
     :param generator_or_function: an iterable of text or bytes, or a function that returns one.  An
         async generator is run on the thread's event loop, see :mod:`stein.web.asyncviews`.
@@ -102,7 +115,7 @@ class _Stream:
     :param iterator: what makes the pieces; it may have a method ``close``.
     """
 
-    __slots__ = ("_contexts", "_iterator")
+    __slots__ = ("__weakref__", "_begun", "_contexts", "_iterator")
 
     # As they are pushed: the request's, and perhaps one of an application's around it whose g it
     # shares, and one inside of it.  None once the stream has ended.
@@ -111,6 +124,7 @@ class _Stream:
     def __init__(self, iterator: Iterator[Any]) -> None:
         self._iterator = iterator
         self._contexts = ()
+        self._begun = False
         context = context_var.get(None)
         current = None if context is None else context.request_context
         if context is None or current is None:
@@ -126,6 +140,9 @@ class _Stream:
             self._contexts = (home, *self._contexts)
         for each in self._contexts:
             each.hold()
+        if current._streams is None:  # noqa: SLF001 - the other half
+            current._streams = []  # noqa: SLF001
+        current._streams.append(ref(self))  # noqa: SLF001
 
     def __iter__(self) -> _Stream:
         return self
@@ -135,6 +152,7 @@ class _Stream:
         if not contexts:
             raise StopIteration
         _push(contexts)
+        self._begun = True
         try:
             piece = next(self._iterator)
         except BaseException as error:
@@ -146,11 +164,10 @@ class _Stream:
 
     def close(self) -> None:
         """End the stream, wherever it is."""
-        self._end(None)
+        self._end(GeneratorExit("the stream was closed before its end") if self._begun else None)
 
-    def __del__(self) -> None:
-        # Somebody gave it up, with a server that does not close what it was given.
-        self._end(None)
+    # Somebody gave it up, with a server that does not close what it was given.
+    __del__ = close
 
     def _end(self, error: BaseException | None) -> None:
         """Close the iterator inside of the contexts, and let these go."""
@@ -158,8 +175,7 @@ class _Stream:
         if not contexts:
             return
         _push(contexts)
-        for each in contexts:
-            each.release()
+        noted = [each.release() for each in contexts]
         try:
             close = getattr(self._iterator, "close", None)
             if close is not None:
@@ -168,7 +184,44 @@ class _Stream:
             error = raised
             raise
         finally:
-            _pop(contexts, error)
+            _pop(contexts, [error if each is None else each for each in noted])
+
+
+def leave(context: RequestContext, error: BaseException | None, response: Response | None) -> None:
+    """Pop a request's context at its end, whatever has become of its streams.
+
+    Those that were made before something raised are closed, unless the response may have one of
+    them in it: it is no stream itself if its body is a list.  ``abort(response)`` and error
+    handlers may stream.
+
+    :param context: the context.
+    :param error: the error that nobody has handled.
+    :param response: None if there is none, as nobody has handled the error.
+    """
+    streams = context._streams or []  # noqa: SLF001 - the other half
+    context._streams = None  # noqa: SLF001
+    if response is not None:
+        # A subclass may answer an error with any WSGI application.
+        is_list = getattr(response, "is_sequence", False)
+        streams = streams[: context._streams_in_doubt if is_list else 0]  # noqa: SLF001
+    try:
+        for each in streams:
+            stream = each()
+            if stream is not None:
+                _close(stream, context, error)
+    finally:
+        context.pop(error)
+
+
+def _close(stream: _Stream, context: RequestContext, error: BaseException | None) -> None:
+    try:
+        stream._end(error)  # noqa: SLF001 - of this module
+    except Exception:
+        context.app.logger.exception(
+            "Closing %r failed, a stream that was made before the request for %s had its error",
+            stream._iterator,  # noqa: SLF001
+            context.request.path,
+        )
 
 
 def _push(contexts: tuple[AppContext, ...]) -> None:
@@ -185,9 +238,10 @@ def _push(contexts: tuple[AppContext, ...]) -> None:
             each.app_context = home
 
 
-def _pop(contexts: tuple[AppContext, ...], error: BaseException | None = None) -> None:
+def _pop(contexts: tuple[AppContext, ...], errors: Sequence[BaseException | None] = ()) -> None:
+    """Pop the contexts, each with its error."""
     try:
-        contexts[-1].pop(error)
+        contexts[-1].pop(errors[-1] if errors else None)
     finally:
         if len(contexts) > 1:
-            _pop(contexts[:-1], error)
+            _pop(contexts[:-1], errors[:-1])
