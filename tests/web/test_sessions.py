@@ -366,6 +366,47 @@ def test_who_decides_otherwise_is_asked(app: Stein) -> None:
     assert len(set_cookies(client.get("/nothing"))) == 1
 
 
+@pytest.mark.parametrize("by", ["class", "instance"])
+@pytest.mark.parametrize("what", ["permanent", "modified", "init"])
+def test_a_session_that_decides_otherwise_is_asked(app: Stein, what: str, by: str) -> None:
+    class Permanent(SecureCookieSession):
+        permanent = property(lambda _: True, lambda _, __: None)
+
+    class Modified(SecureCookieSession):
+        modified = True
+
+    class Made(SecureCookieSession):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            self.modified = True
+
+    kind: Any = {"permanent": Permanent, "modified": Modified, "init": Made}[what]
+    if by == "class":
+
+        class Interface(SecureCookieSessionInterface):
+            session_class = kind
+
+        app.session_interface = Interface()
+    else:
+        interface = app.session_interface = SecureCookieSessionInterface()
+        interface.session_class = kind
+    client = app.test_client()
+    client.get("/set/a/1")
+    assert len(set_cookies(client.get("/nothing"))) == 1
+
+
+def test_a_session_that_is_always_changed_is_so_without_a_cookie(app: Stein) -> None:
+    class Modified(SecureCookieSession):
+        modified = True
+
+    class Interface(SecureCookieSessionInterface):
+        session_class = Modified
+
+    app.session_interface = Interface()
+    (cookie,) = set_cookies(app.test_client().get("/nothing"))
+    assert cookie.startswith("session=;")
+
+
 def test_a_serializer_that_cannot_be_looked_into_is_asked(app: Stein) -> None:
     class Reversed:
         @staticmethod
@@ -412,6 +453,22 @@ def test_only_sessions_that_can_wait_are_lazy() -> None:
     class Below(Saves):
         pass
 
+    class Helpful(SecureCookieSession):
+        def user(self) -> Any:
+            return self.get("user")
+
+    class Permanent(SecureCookieSession):
+        permanent = property(lambda _: True)
+
+    class OfHelpful(SecureCookieSessionInterface):
+        session_class = Helpful
+
+    class OfPermanent(SecureCookieSessionInterface):
+        session_class = Permanent
+
+    class BelowOfPermanent(OfPermanent):
+        pass
+
     class Knows(Saves):
         lazy = True
 
@@ -426,6 +483,9 @@ def test_only_sessions_that_can_wait_are_lazy() -> None:
     assert not Mixed.lazy
     assert not Saves.lazy
     assert not Below.lazy
+    assert OfHelpful.lazy
+    assert not OfPermanent.lazy
+    assert not BelowOfPermanent.lazy
 
 
 def test_a_session_of_another_kind_is_opened_and_saved_with_each_request(app: Stein) -> None:

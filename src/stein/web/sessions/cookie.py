@@ -169,6 +169,8 @@ class SecureCookieSessionInterface(SessionInterface):
             return True
         if not isinstance(self.serializer, TaggedJSONSerializer):
             return True
+        if self.session_class is not type(self).session_class:
+            return True  # what the class's sessions are like is known, see SessionInterface.lazy
         seen = peek(value)
         return b"_permanent" in seen or len(seen) >= MOST_SEEN
 

@@ -80,6 +80,19 @@ class NullSession(SecureCookieSession):
     del _fail
 
 
+#: what decides whether and how a session is saved that nobody has touched
+_DECIDING: Final = (
+    "__init__", "__bool__", "__len__", "accessed", "get", "modified", "new", "permanent",
+)  # fmt: skip
+
+
+def _saved_alike(kind: Any, known: Any) -> bool:
+    """Whether a class of sessions has only methods that make no difference to saving them."""
+    return kind is known or all(
+        getattr(kind, name, None) is getattr(known, name, None) for name in _DECIDING
+    )
+
+
 class SessionInterface:
     """How sessions are opened and saved; the base of every kind.
 
@@ -99,7 +112,8 @@ class SessionInterface:
 
     #: Whether the session is opened when it is first asked for; otherwise with each request.  A
     #: class that says True here has :meth:`save_untouched`; a subclass of it with another
-    #: ``open_session`` or ``save_session`` is not lazy, unless it says so, too.
+    #: ``open_session`` or ``save_session`` is not lazy, unless it says so, too.  Nor is one whose
+    #: sessions have a say in being saved, such as by a ``permanent`` of their own.
     lazy: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -112,6 +126,9 @@ class SessionInterface:
             base.lazy
             and cls.open_session is base.open_session
             and cls.save_session is base.save_session
+            and _saved_alike(
+                getattr(cls, "session_class", None), getattr(base, "session_class", None)
+            )
         )
 
     # -- what a subclass brings ---------------------------------------------------------------
