@@ -29,7 +29,7 @@ def value_of(name: str, field: str) -> str | None:
         return ""
     if before and before[-1] not in "; ":
         return None  # another name that ends like it, or it stands in a value
-    value = after.partition(";")[0]
+    value = after.partition(";")[0].strip()
     return None if value[:1] == '"' else value
 
 
