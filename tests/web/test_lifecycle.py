@@ -315,6 +315,58 @@ class TestErrors:
         assert response.status_code == 500
         assert "Request finalizing failed" in caplog.text
 
+    @pytest.mark.parametrize("kind", ["after_request", "after_this_request", "blueprint"])
+    @pytest.mark.parametrize("returned", [None, "text"])
+    def test_an_after_request_function_must_return_the_response(
+        self, app: Stein, kind: str, returned: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def forgetful(_: Response) -> Any:
+            return returned
+
+        blueprint = Blueprint("pages", "road", root_path=".")
+        if kind == "after_request":
+            app.after_request(forgetful)
+        elif kind == "blueprint":
+            blueprint.after_request(forgetful)
+
+        @blueprint.route("/")
+        def view() -> str:
+            if kind == "after_this_request":
+                after_this_request(forgetful)
+            return "x"
+
+        app.register_blueprint(blueprint)
+        teardowns: list[Any] = []
+        app.teardown_request(teardowns.append)
+        response = app.test_client().get("/")
+        assert response.status_code == 500
+        assert "Internal Server Error" in response.text
+        name = "after_request" if kind == "blueprint" else kind
+        line = forgetful.__code__.co_firstlineno
+        what = "None" if returned is None else "a str"
+        message = (
+            f"The {name} function forgetful() ({__file__}:{line}) returned {what}: it must return "
+            "the response that it is given, or another one."
+        )
+        assert message in caplog.text
+        assert caplog.records[0].message == "Exception on / [GET]"
+        assert [type(each) for each in teardowns] == [TypeError]
+        app.testing = True
+        with pytest.raises(TypeError, match="must return the response"):
+            app.test_client().get("/")
+
+    def test_the_answer_to_an_error_outlives_such_a_function(
+        self, app: Stein, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        app.after_request(lambda _: None)  # type: ignore[type-var]
+        app.register_error_handler(500, lambda _: ("sorry", 500))
+        response = app.test_client().get("/none")
+        assert (response.status_code, response.text) == (500, "sorry")
+        assert [each.message for each in caplog.records] == [
+            "Exception on /none [GET]",
+            "Request finalizing failed with an error while handling an error",
+        ]
+
     def test_an_error_of_a_handler_is_an_error(self, app: Stein) -> None:
         @app.errorhandler(KeyError)
         def fail(_: KeyError) -> str:

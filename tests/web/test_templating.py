@@ -239,6 +239,29 @@ class TestVariables:
         client = Client(app)
         assert [client.get(f"/{number}").text for number in range(3)] == ["111", "122", "123"]
 
+    @pytest.mark.parametrize("of", ["app", "blueprint"])
+    @pytest.mark.parametrize(
+        ("returned", "what"), [(None, "None"), ("text", "a str"), (7, "an int")]
+    )
+    def test_a_context_processor_must_return_a_dict(
+        self, app: Stein, of: str, returned: Any, what: str
+    ) -> None:
+        def forgetful() -> Any:
+            return returned
+
+        blueprint = Blueprint("pages", __name__)
+        {"app": app, "blueprint": blueprint}[of].context_processor(forgetful)
+        blueprint.add_url_rule("/", "page", lambda: render_template_string("x"))
+        app.register_blueprint(blueprint)
+        app.testing = True
+        with pytest.raises(TypeError) as caught:
+            app.test_client().get("/")
+        line = forgetful.__code__.co_firstlineno
+        assert str(caught.value) == (
+            f"The context processor forgetful() ({__file__}:{line}) returned {what}: it must return"
+            " a dict of variables, which may be empty."
+        )
+
     def test_a_context_processor_may_be_a_coroutine_function(self, app: Stein) -> None:
         @app.context_processor
         async def more() -> dict[str, Any]:

@@ -230,17 +230,23 @@ class Lifecycle(Routes):
         """Hook: change the response before it is sent.
 
         Calls the functions of ``after_this_request`` and ``after_request``, and saves the session.
+
+        :raises TypeError: one of them returned no response.
         """
         context: RequestContext = _get().request_context  # type: ignore[assignment]
         request = context.request
         for function in context._after_request_functions:  # noqa: SLF001 - the context's other half
             response = self.ensure_sync(function)(response)
+            if not callable(response):
+                _refuse_response("after_this_request", function, response)
         hooks = self.after_request_funcs
         if hooks:
             rule = request.url_rule
             for scope in (None,) if rule is None else scopes_outwards(rule.endpoint):
                 for function in reversed(hooks.get(scope, ())):
                     response = self.ensure_sync(function)(response)
+                    if not callable(response):
+                        _refuse_response("after_request", function, response)
         interface = self.session_interface
         session: SessionMixin | None = context._opened  # noqa: SLF001
         app: Stein = self  # type: ignore[assignment] # it is the whole of it
@@ -455,6 +461,12 @@ def _doubt_streams(context: RequestContext) -> None:
     """Note that the streams made so far may lead nowhere, as something has raised."""
     if context._streams:  # noqa: SLF001 - the context's other half
         context._streams_in_doubt = len(context._streams)  # noqa: SLF001
+
+
+def _refuse_response(kind: str, function: Callable[..., Any], value: Any) -> NoReturn:
+    from stein.web.explain.hooks import no_response  # noqa: PLC0415 - only for this mistake
+
+    raise no_response(kind, function, value)
 
 
 def _leave(context: RequestContext, error: BaseException | None, response: Response | None) -> None:

@@ -14,7 +14,7 @@ and has :func:`_default_template_ctx_processor` in ``template_context_processors
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from stein.web.globals import context_var, current_app, g, request, session
 from stein.web.signals import before_render_template, template_rendered
@@ -222,19 +222,34 @@ def update_context(app: Stein, context: dict[str, Any]) -> None:
 
     :param app: the application.
     :param context: the variables, changed in place.
+    :raises TypeError: a context processor returned no dict.
     """
     processors = app.template_context_processors
     given = context.copy()
     for function in processors.get(None, ()):
-        context.update(app.ensure_sync(function)())
+        found = app.ensure_sync(function)()
+        try:
+            context.update(found)
+        except (TypeError, ValueError) as error:
+            _refuse_variables(function, found, error)
     # PERF: an application whose blueprints have none is not asked for the current one's names.
     if len(processors) > (None in processors):
         current = context_var.get(None)
         if current is not None and current.request_context is not None:
             for name in reversed(current.request_context.request.blueprints):
                 for function in processors.get(name, ()):
-                    context.update(app.ensure_sync(function)())
+                    found = app.ensure_sync(function)()
+                    try:
+                        context.update(found)
+                    except (TypeError, ValueError) as error:
+                        _refuse_variables(function, found, error)
     context.update(given)
+
+
+def _refuse_variables(function: Any, found: Any, error: Exception) -> NoReturn:
+    from stein.web.explain.hooks import no_variables  # noqa: PLC0415 - only for this mistake
+
+    raise no_variables(function, found) from error
 
 
 def _default_template_ctx_processor() -> dict[str, Any]:
