@@ -322,6 +322,8 @@ class RequestContext(AppContext):
     _shared: SharedSession | None = None
     # How many streams there were when something raised; see stein.web.streaming.
     _streams_in_doubt = 0
+    # Who has answered in the view's place: what it is called, and the function.
+    _answered_by: tuple[str, Callable[..., Any]] | None = None
     # Whether the session could not be opened: nothing is tried with it at the end of the request,
     # as a store that does not answer takes its time.
     _unopened = False

@@ -156,7 +156,8 @@ class Lifecycle(Routes):
         preprocessors, hooks = self.url_value_preprocessors, self.before_request_funcs
         if not preprocessors and not hooks:
             return None
-        request = _get().request_context.request  # type: ignore[union-attr]
+        context: RequestContext = _get().request_context  # type: ignore[assignment]
+        request = context.request
         rule = request.url_rule
         scopes = (None,) if rule is None else scopes_inwards(rule.endpoint)
         if preprocessors:
@@ -168,6 +169,7 @@ class Lifecycle(Routes):
                 for hook in hooks.get(scope, ()):
                     value: ResponseReturnValue | None = self.ensure_sync(hook)()
                     if value is not None:
+                        context._answered_by = "before_request function", hook  # noqa: SLF001
                         return value
         return None
 
@@ -337,7 +339,7 @@ class Lifecycle(Routes):
                 raise e
             finally:
                 del e
-        return cast("ResponseReturnValue", self.ensure_sync(handler)(e))
+        return self._call_error_handler(handler, e)
 
     def handle_http_exception(self, e: HTTPException) -> HTTPException | ResponseReturnValue:
         """Hook: answer an HTTP error.
@@ -350,7 +352,7 @@ class Lifecycle(Routes):
         handler = self._find_error_handler(e, self._current_blueprints())
         if handler is None:
             return e
-        return cast("ResponseReturnValue", self.ensure_sync(handler)(e))
+        return self._call_error_handler(handler, e)
 
     def handle_exception(self, e: Exception) -> Response:
         """Hook: answer an error that no handler was there for, with 500.
@@ -375,7 +377,7 @@ class Lifecycle(Routes):
         answer: Any = InternalServerError(original_exception=e)
         handler = self._find_error_handler(answer, self._current_blueprints())
         if handler is not None:
-            answer = self.ensure_sync(handler)(answer)
+            answer = self._call_error_handler(handler, answer)
         return self.finalize_request(answer, from_error_handler=True)
 
     def log_exception(
@@ -416,6 +418,15 @@ class Lifecycle(Routes):
         self, e: Exception, blueprints: Iterable[str]
     ) -> ErrorHandlerCallable | None:
         return find_handler(self.error_handler_spec, e, blueprints)
+
+    def _call_error_handler(
+        self, handler: ErrorHandlerCallable, e: Exception
+    ) -> ResponseReturnValue:
+        context: AppContext | None = _get(None)
+        current = None if context is None else context.request_context
+        if current is not None:
+            current._answered_by = "error handler", handler  # noqa: SLF001 - the other half
+        return cast("ResponseReturnValue", self.ensure_sync(handler)(e))
 
     def _current_blueprints(self) -> tuple[str, ...]:
         context: AppContext | None = _get(None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from stein.toolkit.datastructures.headers import Headers
 from stein.toolkit.exceptions import HTTPException
 from stein.toolkit.response import Response as ResponseBase
-from stein.web.globals import request
+from stein.web.globals import request, request_ctx
 
 if TYPE_CHECKING:
     from stein.web.app import Stein
@@ -66,7 +66,7 @@ def _unpack(value: tuple[Any, ...]) -> tuple[Any, Any, Any]:
             return body, None, other
         return body, other, None
     raise TypeError(
-        f"The view function did not return a valid response tuple. The tuple must have the form"
+        f"The {_answerer()} did not return a valid response tuple. The tuple must have the form"
         f" (body, status, headers), (body, status), or (body, headers), but it has {len(value)}"
         f" items. {_culprit()}"
     )
@@ -80,7 +80,7 @@ def _forced(app: Stein, value: Any) -> Response:
         return app.response_class(iterate(value))
     if value is None:
         raise TypeError(
-            f"The view function for {request.endpoint!r} did not return a valid response. The"
+            f"The {_answerer(of_endpoint=True)} did not return a valid response. The"
             f" function either returned None or ended without a return statement. {_culprit()}"
         )
     cause = None
@@ -94,10 +94,18 @@ def _forced(app: Stein, value: Any) -> Response:
             cause = error
     reason = "" if cause is None else f"{cause}\n"
     raise TypeError(
-        f"{reason}The view function did not return a valid response. The return type must be a"
+        f"{reason}The {_answerer()} did not return a valid response. The return type must be a"
         " string, dict, list, tuple with headers or status, Response instance, or WSGI callable,"
         f" but it was a {type(value).__name__}. {_culprit()}"
     ) from cause
+
+
+def _answerer(*, of_endpoint: bool = False) -> str:
+    """What kind of function it was."""
+    answered = request_ctx._answered_by  # noqa: SLF001 - the context's other half
+    if answered is not None:
+        return answered[0]
+    return f"view function for {request.endpoint!r}" if of_endpoint else "view function"
 
 
 def _culprit() -> str:

@@ -9,8 +9,10 @@ import pytest
 
 from stein.toolkit.client import Client
 from stein.web.app import Stein
+from stein.web.blueprint import Blueprint
 from stein.web.explain.views import Place, describe_view, find_place, forgotten_as_view, place_of
 from stein.web.globals import request
+from stein.web.shortcuts import abort
 from stein.web.views import MethodView, View
 
 
@@ -121,10 +123,62 @@ class TestDescription:
             return None
 
         app.add_url_rule("/", view_func=here)
-        with pytest.raises(TypeError, match="No rule has matched"):
+        with pytest.raises(TypeError) as caught:
             Client(app).get("/none")
-        with app.test_request_context("/"):
-            assert "or it was an error handler" in describe_view(request)
+        assert str(caught.value) == (
+            "The error handler did not return a valid response. The function either returned None"
+            f" or ended without a return statement. It is lost() ({__file__}:{line_of(lost)})."
+        )
+
+    @pytest.mark.parametrize("code", [403, KeyError, 500])
+    def test_the_handler_of_an_error_of_the_view(self, app: Stein, code: Any) -> None:
+        @app.errorhandler(code)
+        def lost(_: object) -> Any:
+            return 7
+
+        @app.route("/")
+        def view() -> str:
+            if code == 403:
+                abort(403)
+            raise {500: ValueError, KeyError: KeyError}[code]
+
+        # Only where errors are not passed on the last one of the handlers is asked.
+        app.config["PROPAGATE_EXCEPTIONS"] = code != 500
+        app.logger.disabled = True
+        with pytest.raises(TypeError) as caught:
+            app(app.test_request_context("/").request.environ, lambda *_: lambda _: None)
+        text = str(caught.value)
+        assert text.startswith("The error handler did not return a valid response. The return type")
+        assert text.endswith(f"but it was a int. It is lost() ({__file__}:{line_of(lost)}).")
+
+    @pytest.mark.parametrize("of", ["app", "blueprint"])
+    @pytest.mark.parametrize("returned", [True, ("a", 1, 2, 3)])
+    def test_a_hook_may_have_answered_before_the_view(
+        self, app: Stein, of: str, returned: Any
+    ) -> None:
+        def check() -> Any:
+            return returned
+
+        pages = Blueprint("pages", "explained", root_path=".")
+        pages.add_url_rule("/", view_func=here)
+        {"app": app, "blueprint": pages}[of].before_request(check)
+        app.register_blueprint(pages)
+        with pytest.raises(TypeError) as caught:
+            Client(app).get("/")
+        text = str(caught.value)
+        assert text.startswith("The before_request function did not return a valid response")
+        assert text.endswith(f" It is check() ({__file__}:{line_of(check)}).")
+
+    def test_a_hook_that_let_the_view_answer_has_not(self, app: Stein) -> None:
+        app.before_request(lambda: None)
+        app.register_error_handler(ValueError, lambda _: "handled")
+        app.add_url_rule("/", "lost", lambda: None)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"The view is <lambda>\(\) \(.*\d\)\.$"):
+            Client(app).get("/")
+
+    def test_without_a_rule_it_was_called_by_other_code(self, app: Stein) -> None:
+        with app.test_request_context("/none"), pytest.raises(TypeError, match="No rule has match"):
+            app.make_response(None)  # type: ignore[arg-type]
 
     def test_an_endpoint_may_have_no_view(self, app: Stein) -> None:
         app.add_url_rule("/", "later")

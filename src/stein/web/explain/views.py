@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stein.web.globals import current_app
+from stein.web.globals import current_app, request_ctx
 
 if TYPE_CHECKING:
     from stein.web.request import Request
@@ -96,12 +96,12 @@ def describe_view(request: Request) -> str:
 
     :param request: the request.
     """
+    answered = request_ctx._answered_by  # noqa: SLF001 - the context's other half
+    if answered is not None:
+        return f"It is {find_place(answered[1])}."
     rule = request.url_rule
     if rule is None:
-        return (
-            "No rule has matched, so the value is from an error handler, a before_request function "
-            "or a view that was called by other code."
-        )
+        return "No rule has matched, so the value is from a function that was called by other code."
     view = current_app.view_functions.get(rule.endpoint)
     if view is None:
         return f"The endpoint {rule.endpoint!r} has no function in view_functions."
@@ -115,9 +115,6 @@ def describe_view(request: Request) -> str:
             f", called through a decorator ({outer[0]}:{outer[1]}): the function in there must "
             "return what it gets from the view"
         )
-    handlers = current_app.error_handler_spec
-    if any(handlers.values()):
-        text += "; or it was an error handler or a before_request function, in its place"
     return f"{text}."
 
 
