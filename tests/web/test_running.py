@@ -299,6 +299,8 @@ class TestRun:
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         monkeypatch.setenv("FLASK_RUN_FROM_CLI", "true")
+        # The mark is no setting: it has one name, the one that commands write.
+        monkeypatch.setenv("STEIN_RUN_FROM_CLI", "0")
         app.run()
         assert called == []
         assert "Ignoring a call to 'app.run()'" in capsys.readouterr().out

@@ -25,7 +25,7 @@ __all__ = [
 #: In the order in which they are asked.
 PREFIXES: Final = ("STEIN", "FLASK")
 
-#: Tells ``app.run()`` that a command has imported the program.
+#: Tells ``app.run()`` that a command has imported the program; a mark, so it has this name only.
 RUN_FROM_CLI: Final = "FLASK_RUN_FROM_CLI"
 
 #: Where settings were read from, as absolute paths; a reloader watches these files.
@@ -42,7 +42,7 @@ NO: Final = frozenset({"0", "false", "no"})
 def look_up(name: str) -> str | None:
     """Return the value of a variable of ours under either of its names.
 
-    :param name: the name without its prefix, such as ``RUN_FROM_CLI``.
+    :param name: the name without its prefix, such as ``DEBUG``.
     :returns: the text of the first that is set and not empty, otherwise ``None``.
     """
     for prefix in PREFIXES:

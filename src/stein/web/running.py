@@ -10,7 +10,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from stein.web.environment import get_debug_flag, get_load_dotenv, is_running_from_reloader, look_up
+from stein.web.environment import (
+    get_debug_flag,
+    get_load_dotenv,
+    is_run_by_command,
+    is_running_from_reloader,
+    look_up,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -50,7 +56,7 @@ def run(
     Does nothing but say so if a command has imported the program: the command serves it, or was
     not asked to.
     """
-    if look_up("RUN_FROM_CLI") == "true":
+    if is_run_by_command():
         if not is_running_from_reloader():
             import click  # noqa: PLC0415 - late: only to say this
 
