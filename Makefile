@@ -121,17 +121,23 @@ $(VENV_MADE):
 	"$$chosen" -m venv --clear $(VENV)
 	@touch $@
 
+# pip is quiet for as long as it takes, which may be minutes where the network is slow.
+FETCHING = @echo "$(VENV): fetching packages from the network, this once; a minute or so …"
+
 # What an installed stein brings along besides a pointer to src/.
 $(PACKAGE): $(VENV_MADE) pyproject.toml src/stein/dropin/children.pth
+	$(FETCHING)
 	$(INSTALL) --editable .
 	@touch $@
 
 # The locked hatchling builds stein, so nothing is fetched that the lock does not name.
 $(DEV): $(VENV_MADE) requirements/dev.txt pyproject.toml src/stein/dropin/children.pth
+	$(FETCHING)
 	$(INSTALL) --require-hashes --requirement requirements/dev.txt
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@ $(PACKAGE)
 
 $(VENV)/.fuzz $(VENV)/.browser $(VENV)/.docs $(VENV)/.upstream: $(VENV)/.%: $(DEV) requirements/%.txt
+	$(FETCHING)
 	$(INSTALL) --require-hashes --requirement requirements/$*.txt
 	@touch $@
