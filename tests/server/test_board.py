@@ -31,6 +31,16 @@ if TYPE_CHECKING:
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
+@pytest.mark.parametrize("name", ["shop:app", "größe:app", "x" * 1000, ""])
+def test_the_board_tells_what_is_served(board: Board, name: str) -> None:
+    assert board.application == ""
+    board.application = name
+    other = Board.attach(os.dup(board.fd))
+    assert other.application == name[:512]
+    assert other.read().restarts == board.read().restarts
+    other.close()
+
+
 @pytest.fixture
 def board() -> Iterator[Board]:
     made = Board.create(workers=3, threads=2, extras=2)

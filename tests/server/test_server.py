@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stein.http.exchange import Exchange
-    from stein.typing import Environ, StartResponse
+    from stein.typing import Environ, StartResponse, WSGIApplication
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 both = pytest.mark.parametrize("threads", [1, 16])
@@ -58,6 +58,55 @@ def is_refused(port: int) -> bool:
     except (ConnectionRefusedError, ConnectionResetError):
         return True
     return False
+
+
+# -- its name ------------------------------------------------------------------------------------
+
+
+class Framework:
+    """As an application object of Flask or Django is."""
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
+        return hello(environ, start_response)
+
+
+class Named(Framework):
+    name = "shop"
+
+
+class Lazy(Framework):
+    @property
+    def name(self) -> str:
+        raise RuntimeError("too early")
+
+
+class Around(Framework):
+    """Middleware."""
+
+    def __init__(self, app: object) -> None:
+        self.app = app
+
+
+@pytest.mark.parametrize(
+    ("application", "name"),
+    [
+        (hello, f"{__name__}:hello"),
+        (Framework(), f"{__name__}:Framework"),
+        (Named(), "shop"),
+        (Around(Around(Named())), "shop"),
+        (Lazy(), f"{__name__}:Lazy"),
+        (Around(None), f"{__name__}:Around"),
+        (Named().__call__, f"{__name__}:Framework.__call__"),
+    ],
+)
+def test_the_board_has_the_applications_name(application: WSGIApplication, name: str) -> None:
+    with Server(application, Settings(threads=2), port=0) as server:
+        assert server.board.application == name
+
+
+def test_a_name_that_was_given_goes_before() -> None:
+    with Server(hello, Settings(threads=2), port=0, name="shop:app") as server:
+        assert server.board.application == "shop:app"
 
 
 # -- starting -----------------------------------------------------------------------------------

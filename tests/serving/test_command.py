@@ -42,9 +42,9 @@ class FakeServer:
     fault: ClassVar[Exception | None] = None
 
     def __init__(
-        self, app: Any, settings: Settings, *, observer: Any = None, metrics: Any = None
+        self, app: Any, settings: Settings, *, observer: Any, metrics: Any, name: str
     ) -> None:
-        self.app, self.settings, self.observer = app, settings, observer
+        self.app, self.settings, self.observer, self.name = app, settings, observer, name
         self.addresses = ["http://127.0.0.1:5000"]
         self.board = SimpleNamespace(read=lambda: None)
         self.events: list[object] = []
@@ -179,6 +179,7 @@ def test_the_banner_goes_to_stderr_and_lines_to_stdout(
     assert streams.out == ""
     assert streams.err.count("\n") == 6
     assert fake.made[-1].observer is not None
+    assert fake.made[-1].name == "shop_of_command:app"
 
 
 # -- errors: one line ---------------------------------------------------------------------------

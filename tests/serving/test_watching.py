@@ -185,7 +185,8 @@ def test_a_server_without_a_control_socket_is_read_from_its_memory() -> None:
     with Server(application, Settings(threads=3), port=0):
         assert os.getpid() in set(module.servers_with_boards())
         report = watch(None, str(os.getpid()))()
-    assert (report.state, report.application, report.is_supervised) == ("serving", "", False)
+    name = f"{__name__}:application"
+    assert (report.state, report.application, report.is_supervised) == ("serving", name, False)
     assert report.memory[os.getpid()] > 1 << 20
     assert report.processor[os.getpid()] > 0
 

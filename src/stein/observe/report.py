@@ -57,11 +57,14 @@ class Report:
     processor: Mapping[int, float] = field(default_factory=dict)
 
     @classmethod
-    def of_board(cls, snapshot: Snapshot) -> Report:
-        """Return the report of a server without a control socket."""
+    def of_board(cls, snapshot: Snapshot, application: str = "") -> Report:
+        """Return the report of a server without a control socket.
+
+        :param application: what it serves, if that is known.
+        """
         states = [worker.state for worker in snapshot.workers]
         state = "serving" if "ready" in states else states[0] if states else "starting"
-        return cls(snapshot, state, wanted=len(states))
+        return cls(snapshot, state, application, wanted=len(states))
 
     @classmethod
     def of_answer(cls, answer: Mapping[str, Any]) -> Report:

@@ -157,6 +157,18 @@ class Board:
 
     # -- writing ------------------------------------------------------------------------------
 
+    @property
+    def application(self) -> str:
+        """What is served, as on a command line; empty if nobody has said it."""
+        (size,) = struct.unpack_from("@q", self._memory, layout.APPLICATION)
+        begin = layout.APPLICATION + 8
+        return self._memory[begin : begin + size].decode("utf-8", "ignore")
+
+    @application.setter
+    def application(self, name: str) -> None:
+        text = name.encode("utf-8", "replace")[: layout.LONGEST_APPLICATION]
+        struct.pack_into(f"@q{len(text)}s", self._memory, layout.APPLICATION, len(text), text)
+
     def worker(self, index: int) -> WorkerPlace:
         """The place of one worker, to write into.
 

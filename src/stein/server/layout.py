@@ -15,10 +15,13 @@ WORKER_SIZE: Final = NUMBERS_SIZE + PEERS * PEER.size
 THREAD_SIZE: Final = 512
 
 # The header: magic, size, workers, threads of each, requests of each, parent, born; then the
-# restarts by reason; then, in the second half, the counters of those that are no more.
+# restarts by reason and the application's name; then, in the second half, the counters of those
+# that are no more.
 HEADER: Final = struct.Struct("@qqqqqqd")
 RETIRING: Final = 56  # odd while a worker's counters move to those of the ones that are no more
 RESTARTS: Final = 64
+APPLICATION: Final = 512  # what is served: the length, then the text
+LONGEST_APPLICATION: Final = 512
 DEPARTED: Final = 2048
 
 # A worker: single numbers, each written by itself.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from stein.errors import SteinError
 from stein.server.engine import Engine
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Server"]
 
+_DEEPEST: Final = 16  # layers of middleware that are looked through for a name
 _JOIN: Final = 0.25  # seconds that threads get to notice the stop
 
 
@@ -52,6 +54,8 @@ class Server:
     :param on_recycle: called, once, with the reason why another process should take over.
     :param metrics: makes the page at ``metrics_path`` of what the board shows, as
         :func:`stein.observe.metrics.exposition` does; without it there is none.
+    :param name: what the application is called where the server is shown; its own name if not
+        given.
     :raises ConfigurationError: for settings that cannot work.
     """
 
@@ -68,8 +72,10 @@ class Server:
         place: int = 0,
         on_recycle: Callable[[str], object] | None = None,
         metrics: Callable[[Snapshot], str] | None = None,
+        name: str | None = None,
     ) -> None:
         self.application = application
+        self._name = name
         self.settings = settings or Settings()
         self._bind = self.settings.bind if port is None else (f"127.0.0.1:{port}",)
         self._given = listeners
@@ -136,6 +142,8 @@ class Server:
             on_recycle=self._on_recycle,
             metrics=None if self._metrics is None else self._metrics_text,
         )
+        if engine.board is not None:
+            engine.board.application = self._name or name_of(self.application)
         with self._beginning:
             self._engine = engine
             if self._stop_wanted is not None:
@@ -271,3 +279,21 @@ def context_for(settings: Settings) -> ssl.SSLContext | None:
     from stein.server.tls import make_context  # noqa: PLC0415 - ssl takes 4 MB
 
     return make_context(settings)
+
+
+def name_of(application: object) -> str:
+    """Return what an application is called: a framework's own word for it, or ``module:name``.
+
+    Of middleware and of the debugger it is what they are wrapped around.
+    """
+    inner: Any = application
+    with contextlib.suppress(Exception):  # an attribute may be code of the user's
+        for _ in range(_DEEPEST):
+            if isinstance(getattr(inner, "name", None), str):
+                return str(inner.name)
+            further = getattr(inner, "app", None)
+            if not callable(further):
+                break
+            inner = further
+    named = inner if hasattr(inner, "__qualname__") else type(inner)
+    return f"{named.__module__}:{named.__qualname__}"

@@ -212,7 +212,8 @@ def run(
     """Start the server, say so, and serve until it has stopped."""
     # PERF: the bound method; calling the log object itself costs 40 ns more per request.
     observer = None if access_log is None else access_log.observe
-    server = Server(application, settings, observer=observer, metrics=make_metrics(settings))
+    metrics = make_metrics(settings)
+    server = Server(application, settings, observer=observer, metrics=metrics, name=target)
     notifier = Notifier(os.environ)
     with signals_to(Notified(server, notifier), access_log):
         server.start()

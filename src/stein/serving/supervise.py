@@ -164,6 +164,7 @@ class Parent:
         if "on_start" in self._hooks:
             call_hook(self._hooks["on_start"], "on_start", info)
         board = Board.for_settings(self._settings, 2 * self._settings.workers + 4)
+        board.application = self._plan.target
         self._stack.callback(board.close)
         self._stack.enter_context(sending_metrics(self._settings, board.read))
         supervisor = Supervisor(

@@ -74,7 +74,7 @@ def read(board: Board) -> Report:
     """
     if not is_running(board.parent):
         raise ControlError(f"the server, process {board.parent}, has ended")
-    return measured(Report.of_board(board.read()))
+    return measured(Report.of_board(board.read(), board.application))
 
 
 def measured(report: Report) -> Report:
