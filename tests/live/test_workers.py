@@ -140,7 +140,8 @@ def test_signals_scale_and_a_worker_may_be_told_to_end_by_itself(tmp_path: Path)
         os.kill(pids[0], signal.SIGTERM)
         until(lambda: pids[0] not in server.workers().values() and len(server.workers()) == 2)
         assert "was told by a signal to end" in server.log
-        assert server.command("stop").stdout == "stop: stopped\n"
+        stopped = f"stop: process {server.pid} ({APP}) has ended\n"
+        assert server.command("stop").stdout == stopped
         assert server.wait() == 0
 
 

@@ -1,55 +1,16 @@
-"""Which server is meant, and how a command that was given to it ends."""
+"""How a command that was given to a server ends."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from stein.errors import ConfigurationError
 from stein.server.control import ControlError
 from stein.serving import operate
 from stein.serving.command import LATE, late_command
-from stein.serving.operate import find_control
-
-
-@pytest.fixture
-def sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    folder = tmp_path / "stein"
-    folder.mkdir()
-    return folder
-
-
-def test_a_path_is_a_path() -> None:
-    assert find_control("/run/x.sock", None) == Path("/run/x.sock")
-
-
-def test_a_process_is_named_by_number_or_by_its_file(sockets: Path, tmp_path: Path) -> None:
-    assert find_control(None, "4711") == sockets / "4711.sock"
-    file = tmp_path / "shop.pid"
-    file.write_text("4712\n")
-    assert find_control(None, str(file)) == sockets / "4712.sock"
-    file.write_text("x")
-    with pytest.raises(ConfigurationError, match="holds no process id"):
-        find_control(None, str(file))
-    with pytest.raises(ConfigurationError, match="neither a process id nor a file"):
-        find_control(None, str(tmp_path / "no.pid"))
-
-
-def test_the_only_one_that_runs_is_meant(sockets: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no server of this user"):
-        find_control(None, None)
-    (sockets / "999999999.sock").touch()
-    (sockets / "x.sock").touch()
-    (sockets / f"{os.getpid()}.sock").touch()
-    assert find_control(None, None) == sockets / f"{os.getpid()}.sock"
-    (sockets / f"{os.getppid()}.sock").touch()
-    with pytest.raises(ConfigurationError, match="several servers run"):
-        find_control(None, None)
 
 
 @pytest.mark.parametrize(
@@ -106,3 +67,14 @@ def test_each_command_about_servers_is_there() -> None:
         assert command is not None
         assert command.name == name
     assert late_command("fly") is None
+
+
+def test_a_server_that_is_not_there_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    result = CliRunner().invoke(operate.stop_command, ["--pid", "999999999"])
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "stein: error: there is no process 999999999: it has ended, or has another number\n",
+    )

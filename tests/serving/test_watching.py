@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from click.testing import CliRunner
 
-from stein.errors import ConfigurationError
 from stein.server import Server, Settings
 from stein.server.board import Board
 from stein.server.control import Control, ControlError, ask
+from stein.serving import servers
 from stein.serving import watching as module
 from stein.serving.command import LATE, late_command
 from stein.serving.watching import status_command, top_command, watch
@@ -64,9 +64,9 @@ def answering(path: Path, answer: dict[str, Any]) -> Iterator[None]:
 @pytest.fixture
 def sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The usual folder of control sockets, with nobody in it; and no server runs."""
-    monkeypatch.setattr(module, "folder_for_sockets", lambda: tmp_path)
-    monkeypatch.setattr(module, "default_path", lambda pid: tmp_path / f"{pid}.sock")
-    monkeypatch.setattr(module, "servers_with_boards", lambda: iter(()))
+    monkeypatch.setattr(servers, "folder_for_sockets", lambda: tmp_path)
+    monkeypatch.setattr(servers, "default_path", lambda pid: tmp_path / f"{pid}.sock")
+    monkeypatch.setattr(servers, "servers_with_boards", lambda: iter(()))
     return tmp_path
 
 
@@ -167,50 +167,14 @@ def test_the_only_server_is_meant_if_nobody_says_which(sockets: Path) -> None:
         assert watch(None, None)().application == "a:b"
 
 
-def test_without_a_server_it_is_said_how_to_name_one(sockets: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"no server of this user was found.*--pid N"):
-        watch(None, None)
-
-
-def test_of_several_servers_one_must_be_named(
-    sockets: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "servers_with_boards", lambda: iter((7, 12, 7)))
-    with pytest.raises(ConfigurationError, match="several servers run, processes 7, 12: say which"):
-        watch(None, None)
-
-
 @on_linux
 def test_a_server_without_a_control_socket_is_read_from_its_memory() -> None:
     with Server(application, Settings(threads=3), port=0):
-        assert os.getpid() in set(module.servers_with_boards())
         report = watch(None, str(os.getpid()))()
     name = f"{__name__}:application"
     assert (report.state, report.application, report.is_supervised) == ("serving", name, False)
     assert report.memory[os.getpid()] > 1 << 20
     assert report.processor[os.getpid()] > 0
-
-
-@on_linux
-def test_the_number_of_a_worker_leads_to_its_parent(sockets: Path) -> None:
-    with (
-        Server(application, Settings(threads=2), port=0) as server,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        board = server.board
-        patch.setattr(Board, "of_process", lambda _: WorkersBoard())
-        with answering(sockets / "77.sock", answer_of(make_snapshot(BUSY))):
-            assert watch(None, "78")().application == "a:b"
-        assert board.parent == os.getpid()
-
-
-class WorkersBoard:
-    """As a worker has it."""
-
-    parent = 77
-
-    def close(self) -> None:
-        """Nothing to do."""
 
 
 @on_linux
@@ -226,8 +190,12 @@ def test_a_server_that_has_ended_is_not_shown_as_if_it_were_there() -> None:
 
 @on_linux
 def test_a_process_that_is_no_server_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="has no board"):
-        watch(None, str(os.getppid()))
+    for command in (status_command, top_command):
+        code, text = run(command, "--pid", str(os.getppid()))
+        assert code == 1
+        assert text.startswith(
+            f"stein: error: process {os.getppid()} has no board: it is no server"
+        )
 
 
 def test_a_terminal_is_drawn_on_and_given_back(

@@ -88,8 +88,9 @@ class Reception:
 
     def say_farewell(self) -> None:
         """Answer those who wait for the end."""
+        text = f"process {os.getpid()} ({self._supervisor.plan.target}) has ended"
         for visitor in self._until_the_end:
-            self._answer(visitor, Outcome(ok=True, text="stopped"))
+            self._answer(visitor, Outcome(ok=True, text=text))
 
     def status(self) -> dict[str, Any]:
         """Return how things are, as what JSON can hold."""

@@ -1,69 +1,24 @@
 """``stein reload``, ``stop``, ``scale`` and ``upgrade``: commands to a server that runs.
 
 Each finds the server's control socket by ``--control PATH`` or ``--pid N``; without either, the one
-server of this user is meant.  Exit codes: 0 when it was done, 1 when it could not be done (the
-reason, and the traceback if there is one, on standard error), 2 for a mistake on the command line.
+server of this user is meant: see :mod:`stein.serving.servers`.  Exit codes: 0 when it was done, 1
+when it could not be done (the reason, and the traceback if there is one, on standard error), 2 for
+a mistake on the command line.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stein.errors import ConfigurationError
-from stein.server.control import ControlError, ask, default_path, folder_for_sockets
-from stein.server.pidfile import is_running
+from stein.server.control import ControlError, ask
+from stein.serving.servers import find_control
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["COMMANDS", "find_control", "target_options"]
-
-
-def find_control(control: str | None, pid: str | None) -> Path:
-    """Return the control socket of the server that is meant.
-
-    :param control: its path, if it was given.
-    :param pid: the parent's process id, or the file that holds it, if it was given.
-    :raises ConfigurationError: none, or several, could be meant.
-    """
-    if control is not None:
-        return Path(control)
-    if pid is not None:
-        return default_path(number_in(pid))
-    running = [path for path in folder_for_sockets().glob("*.sock") if is_of_a_server(path)]
-    if len(running) == 1:
-        return running[0]
-    if not running:
-        message = (
-            "no server of this user has a control socket in its usual place: give --control PATH, "
-            "or start the server with --workers N (one process alone has none)"
-        )
-        raise ConfigurationError(message)
-    pids = ", ".join(sorted(path.stem for path in running))
-    message = f"several servers run, processes {pids}: say which with --pid N or --control PATH"
-    raise ConfigurationError(message)
-
-
-def number_in(pid: str) -> int:
-    """Return the process id that was given, or that the file has which was given."""
-    if pid.isascii() and pid.isdigit():
-        return int(pid)
-    try:
-        text = Path(pid).read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"--pid {pid}: neither a process id nor a file that holds one ({error})"
-        raise ConfigurationError(message) from None
-    if not text.isdigit():
-        raise ConfigurationError(f"--pid {pid}: the file holds no process id")
-    return int(text)
-
-
-def is_of_a_server(path: Path) -> bool:
-    """Whether the process is there that a socket is named after."""
-    return path.stem.isdigit() and is_running(int(path.stem))
+__all__ = ["COMMANDS", "target_options"]
 
 
 def target_options(command: Callable[..., object]) -> Callable[..., object]:
@@ -80,8 +35,8 @@ def order(name: str, control: str | None, pid: str | None, **fields: Any) -> Non
 
     :raises SystemExit: with code 1 if it went wrong.
     """
-    path = find_control(control, pid)
     try:
+        path = find_control(control, pid, name)
         answer = ask(path, name, timeout=None, **fields)
     except ControlError as error:
         click.echo(f"stein: error: {error}", err=True)

@@ -13,25 +13,26 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
 from stein.errors import ConfigurationError, SteinError
 from stein.observe.report import Report
 from stein.server.board import Board
-from stein.server.control import ControlError, ask, default_path, folder_for_sockets
+from stein.server.control import ControlError, ask
 from stein.server.pidfile import is_running
 from stein.server.recycler import resident_memory
 from stein.serving.observing import processor_time
-from stein.serving.operate import number_in, target_options
+from stein.serving.operate import target_options
+from stein.serving.servers import find_server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 __all__ = ["status_command", "top_command", "watch"]
 
-PROCESSES: Final = Path("/proc")
+Looked = TypeVar("Looked")
 #: Seconds within which a server must answer.
 PATIENCE: Final = 5.0
 
@@ -42,17 +43,15 @@ def watch(control: str | None, pid: str | None) -> Callable[[], Report]:
     :param control: its control socket, if it was given.
     :param pid: one of its processes, or the file that holds the parent's id, if it was given.
     :raises ConfigurationError: none, or several, could be meant.
+    :raises ControlError: the process that was named is no server.
     """
     if control is not None:
         return lambda: ask_for(Path(control))
-    number = the_only_server() if pid is None else number_in(pid)
-    if default_path(number).exists():
-        return lambda: ask_for(default_path(number))
-    board = Board.of_process(number)
-    if default_path(board.parent).exists():  # it was the number of a worker
-        path = default_path(board.parent)
-        board.close()
+    server = find_server(pid)
+    path = server.control
+    if path is not None:
         return lambda: ask_for(path)
+    board = Board.of_process(server.pid)
     return lambda: read(board)
 
 
@@ -88,45 +87,6 @@ def measured(report: Report) -> Report:
     )
 
 
-def the_only_server() -> int:
-    """Return the parent's process id of the one server that this user runs.
-
-    :raises ConfigurationError: there is none, or there are several.
-    """
-    found = sorted({*servers_with_sockets(), *servers_with_boards()})
-    if len(found) == 1:
-        return found[0]
-    if found:
-        pids = ", ".join(map(str, found))
-        message = f"several servers run, processes {pids}: say which with --pid N or --control PATH"
-    else:
-        message = (
-            "no server of this user was found: say which is meant with --pid N or --control PATH"
-        )
-    raise ConfigurationError(message)
-
-
-def servers_with_sockets() -> Iterator[int]:
-    """Give the servers that have a control socket in its usual place."""
-    for path in folder_for_sockets().glob("*.sock"):
-        if path.stem.isdigit() and is_running(int(path.stem)):
-            yield int(path.stem)
-
-
-def servers_with_boards() -> Iterator[int]:
-    """Give the servers among this user's processes (Linux)."""
-    user = os.getuid()
-    for folder in PROCESSES.glob("[0-9]*"):
-        # Some end meanwhile, and most are no servers.
-        with contextlib.suppress(OSError, ConfigurationError):
-            if folder.stat().st_uid == user:
-                board = Board.of_process(int(folder.name))
-                parent = board.parent
-                board.close()
-                if is_running(parent):
-                    yield parent
-
-
 @click.command("status")
 @target_options
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for a program.")
@@ -138,15 +98,15 @@ def status_command(control: str | None, pid: str | None, *, as_json: bool) -> No
     # The other commands need none of it.
     from stein.observe.status import as_fields, as_text  # noqa: PLC0415 - see above
 
-    report = looked(watch(control, pid))
+    report = looked(looked(lambda: watch(control, pid)))
     if as_json:
         click.echo(json.dumps(as_fields(report), indent=2))
     else:
         click.echo(as_text(report, shutil.get_terminal_size((100, 0)).columns), nl=False)
 
 
-def looked(look: Callable[[], Report]) -> Report:
-    """Look once.
+def looked(look: Callable[[], Looked]) -> Looked:
+    """Look once, or find who is to be looked at.
 
     :raises SystemExit: with code 1 if nobody answers.
     """
@@ -193,7 +153,7 @@ def top_command(  # noqa: PLR0913 - one parameter for each flag
     )
     from stein.observe.top import Top, View  # noqa: PLC0415 - see above
 
-    look = watch(control, pid)
+    look = looked(lambda: watch(control, pid))
     looked(look)  # before the screen is taken: an error belongs on the usual one
     view = View(sort, by_path)
     with contextlib.suppress(KeyboardInterrupt):
