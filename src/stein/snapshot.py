@@ -224,8 +224,8 @@ class WorkerSnapshot:
     :param state: one of :data:`WORKER_STATES`.
     :param born: when it took its place.
     :param ready: when it began to serve; 0.0 if it does not yet.
-    :param beat: when it was last known to be alive.  Written at least every second, except with
-        ``threads=1`` while the one thread is in a call.
+    :param beat: when it was last known to be alive.  Written at least every second while there is a
+        request in a thread, except with ``threads=1`` while the one thread is in a call.
     :param seats: how many calls may run at once.
     :param busy: how many seats are taken by calls; without the short ones that the thread that
         reads from clients runs itself.

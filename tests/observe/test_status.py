@@ -83,6 +83,16 @@ def test_a_server_that_has_no_worker_yet_has_no_tables() -> None:
     assert "WORKER" not in as_text(make_report(state="starting"))
 
 
+def test_an_idle_server_has_nothing_to_say() -> None:
+    """It waits for events, and writes nothing: from its silence nothing follows."""
+    idle = make_worker(0, beat=NOW - 600.0, connections=3, threads=(busy_thread(0, None),))
+    assert not list(warnings(make_report(idle)))
+    thread = busy_thread(0, make_held())
+    for work in ({"busy": 1}, {"waiting": 1}, {"threads": (thread,)}):
+        (text,) = warnings(make_report(make_worker(0, beat=NOW - 600.0, **work)))
+        assert text == "worker 0 (pid 4712) is silent for 10 min 0 s"
+
+
 def test_more_requests_than_one_reads_are_counted() -> None:
     threads = tuple(busy_thread(place, make_held()) for place in range(MOST + 5))
     text = as_text(make_report(make_worker(threads=threads)))
@@ -117,8 +127,8 @@ def test_two_versions_side_by_side_are_told(state: str, generation: int, told: l
 
 
 def test_what_an_operator_should_look_at_is_said_in_words() -> None:
-    silent = make_worker(1, beat=NOW - 31.0)
-    alone = make_worker(2, beat=NOW - 31.0, seats=1)
+    silent = make_worker(1, beat=NOW - 31.0, busy=2)
+    alone = make_worker(2, beat=NOW - 31.0, seats=1, busy=1)
     wishes = make_worker(3, recycle="lost_threads")
     report = make_report(STUCK, silent, alone, wishes, replacing={2: "max_rss: it has 900 MiB"})
     assert list(warnings(report)) == [

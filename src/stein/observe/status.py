@@ -123,8 +123,7 @@ def warnings(report: Report) -> Iterable[str]:
         yield f"saturated: all threads of {word} {places} are busy, {waiting} requests wait"
     for worker in snapshot.workers:
         silence = snapshot.taken - worker.beat
-        alone = worker.seats == 1  # it says nothing while it calls the application
-        if worker.state in {"ready", "draining"} and silence > SILENT and not alone:
+        if worker.state in {"ready", "draining"} and silence > SILENT and should_speak(worker):
             yield f"worker {worker.index} (pid {worker.pid}) is silent for {span(silence)}"
         if worker.lost:
             lost = f"{worker.lost} lost in calls past their time-out"
@@ -143,6 +142,16 @@ def versions(report: Report) -> Iterable[str]:
             for number, count in sorted(found.items())
         )
         yield f"a reload was given up; generations that serve: {counts}; reload again"
+
+
+def should_speak(worker: WorkerSnapshot) -> bool:
+    """Whether a worker writes now and then that it is alive.
+
+    One without requests waits for events, and writes nothing; nor does one of a single thread while
+    that calls the application.
+    """
+    has_work = worker.busy or worker.waiting or any(each.request for each in worker.threads)
+    return bool(has_work) and worker.seats != 1
 
 
 # -- tables ---------------------------------------------------------------------------------
