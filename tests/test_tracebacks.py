@@ -17,20 +17,30 @@ def raised(function: Callable[[], object]) -> BaseException:
     raise AssertionError("nothing was raised")
 
 
-def by_user() -> None:
+def by_us() -> None:
     raise ValueError("oh")
 
 
 OURS = (__file__,)
 
 
-def test_the_traceback_begins_where_the_program_does() -> None:
-    source = compile("def user():\n    fail()\n", "user.py", "exec")
-    names: dict[str, Callable[[], object]] = {"fail": by_user}
+def by_mistake() -> None:
+    {}["oh"]  # type: ignore[index]
+
+
+def called_by_program(function: Callable[[], object]) -> BaseException:
+    """What a program raises that calls a function of ours."""
+    source = compile("def user():\n    call()\n", "user.py", "exec")
+    names: dict[str, Callable[[], object]] = {"call": function}
     exec(source, names)  # noqa: S102 - code with another file's name
-    error = raised(names["user"])
+    return raised(names["user"])
+
+
+def test_the_traceback_begins_and_ends_where_the_program_does() -> None:
+    error = called_by_program(by_us)
     trace = from_user(error.__traceback__, OURS)
-    assert [frame.name for frame in traceback.extract_tb(trace)] == ["user", "by_user"]
+    assert [frame.name for frame in traceback.extract_tb(trace)] == ["user"]
+    assert len(traceback.extract_tb(error.__traceback__)) == 3
     assert [frame.filename for frame in user_frames(error, OURS)] == ["user.py"]
     assert whereabouts(error, OURS) == "user.py:2: ValueError: oh"
     text = render(error, OURS)
@@ -38,18 +48,29 @@ def test_the_traceback_begins_where_the_program_does() -> None:
     assert __file__ not in text
 
 
-def test_without_code_of_the_programs_it_stays_whole() -> None:
-    error = raised(by_user)
-    assert from_user(error.__traceback__, OURS) is error.__traceback__
+def test_a_fault_of_ours_is_shown_to_its_end() -> None:
+    trace = from_user(called_by_program(by_mistake).__traceback__, OURS)
+    assert [frame.name for frame in traceback.extract_tb(trace)] == ["user", "by_mistake"]
+
+
+def test_what_we_raise_without_the_program_is_one_line() -> None:
+    error = raised(by_us)
+    assert from_user(error.__traceback__, OURS) is None
     assert from_user(None) is None
-    assert "by_user" in render(error, OURS)
+    assert render(error, OURS) == "ValueError: oh\n"
     assert whereabouts(error, OURS) == "ValueError: oh"
+
+
+def test_a_fault_of_ours_without_the_program_stays_whole() -> None:
+    error = raised(by_mistake)
+    assert from_user(error.__traceback__, OURS) is error.__traceback__
+    assert "by_mistake" in render(error, OURS)
 
 
 def test_the_exceptions_behind_are_folded_too() -> None:
     def chain() -> None:
         try:
-            by_user()
+            by_us()
         except ValueError as error:
             raise KeyError("then") from error
 
@@ -57,7 +78,7 @@ def test_the_exceptions_behind_are_folded_too() -> None:
         raise ExceptionGroup("several", [raised(chain)])  # type: ignore[type-var]
 
     text = render(raised(group), ("nowhere",))
-    assert text.count("by_user") >= 1
+    assert text.count("by_us") >= 1
     assert "several" in text
 
 

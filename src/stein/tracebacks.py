@@ -6,10 +6,11 @@ import importlib
 import os
 import traceback
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Iterator
 
 __all__ = ["MACHINERY", "from_user", "render", "user_frames", "whereabouts"]
 
@@ -38,23 +39,50 @@ def from_user(
 ) -> TracebackType | None:
     """Return the part of a traceback that begins in the user's code.
 
+    It ends there, too, if what follows is an error that stein raises on purpose: of such a one the
+    message tells more than the way to it.
+
     :param trace: the traceback; it is not changed.
     :param machinery: how the file names of other frames begin.
-    :returns: all of it if there is no code of the user's in it: then the fault is ours.
+    :returns: without code of the user's in it: nothing of an error on purpose, and all of any
+        other, as then the fault is ours.
     """
-    rest = trace
-    while rest is not None:
-        if not rest.tb_frame.f_code.co_filename.startswith(machinery):
-            return rest
-        rest = rest.tb_next
-    return trace
+    steps = list(_steps(trace))
+    places = [
+        place
+        for place, step in enumerate(steps)
+        if not step.tb_frame.f_code.co_filename.startswith(machinery)
+    ]
+    if not _is_on_purpose(trace, machinery):
+        return steps[places[0]] if places else trace
+    if not places:
+        return None
+    rest: TracebackType | None = None
+    for step in reversed(steps[places[0] : places[-1] + 1]):
+        rest = TracebackType(rest, step.tb_frame, step.tb_lasti, step.tb_lineno)
+    return rest
+
+
+def _steps(trace: TracebackType | None) -> Iterator[TracebackType]:
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
+
+
+def _is_on_purpose(trace: TracebackType | None, machinery: tuple[str, ...]) -> bool:
+    """Whether a traceback ends in a ``raise`` of the machinery; if its source is there to see."""
+    frames = traceback.extract_tb(trace)
+    if not frames or not frames[-1].filename.startswith(machinery):
+        return False
+    return (frames[-1].line or "").startswith("raise ")
 
 
 def render(error: BaseException, machinery: tuple[str, ...] = MACHINERY) -> str:
     """Render a traceback that begins in the user's code.
 
-    Frames of the machinery are left out, in the exception and in the chain behind it.  An
-    exception without any other frame keeps its own: then the fault is ours.
+    Frames of the machinery are left out, in the exception and in the chain behind it.  Without any
+    other frame an exception is its last line if stein raises it on purpose; else it keeps its
+    frames, as the fault is ours.
 
     :param error: the exception.
     :param machinery: how the file names of the frames begin that are left out.
@@ -72,7 +100,9 @@ def _fold(
     kept = [frame for frame in rendered.stack if not frame.filename.startswith(machinery)]
     if kept:
         rendered.stack = traceback.StackSummary.from_list(kept)
-    elif isinstance(error, SyntaxError | ImportError):
+    elif isinstance(error, SyntaxError | ImportError) or _is_on_purpose(
+        error.__traceback__, machinery
+    ):
         # The traceback module leaves the headline out when there is no stack at all.
         rendered.stack = None  # type: ignore[assignment]
     pairs = [
