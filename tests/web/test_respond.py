@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from stein.toolkit.datastructures.headers import Headers
 from stein.toolkit.response import Response as ToolkitResponse
+from stein.tracebacks import render
 from stein.web.app import Stein
 from stein.web.response import Response
 
@@ -140,6 +142,8 @@ class TestMistakes:
     @pytest.fixture
     def client(self, app: Stein) -> Any:
         app.testing = True
+        circle: list[Any] = []
+        circle.append(circle)
 
         @app.route("/<what>")
         def forgetful(what: str) -> Any:
@@ -151,6 +155,9 @@ class TestMistakes:
                 "inner": (None, 200),
                 "class": set(),
                 "broken": lambda: None,
+                "json": {"x": {1, 2}},
+                "keys": {1: "a", "b": 2},
+                "circle": circle,
             }[what]
 
         return app.test_client()
@@ -169,6 +176,32 @@ class TestMistakes:
         with pytest.raises(TypeError, match=r"but it was a (int|set)\.") as caught:
             client.get(f"/{what}")
         assert "test_respond.py:" in str(caught.value)
+
+    @pytest.mark.parametrize("debug", [False, True])
+    @pytest.mark.parametrize("what", ["json", "keys", "circle"])
+    def test_what_json_cannot_hold_names_the_function(
+        self, app: Stein, client: Any, what: str, *, debug: bool
+    ) -> None:
+        app.debug = debug
+        with pytest.raises((TypeError, ValueError)) as caught:
+            client.get(f"/{what}")
+        error = caught.value
+        assert {
+            "json": "Object of type set is not JSON serializable; give app.json.default",
+            "keys": "'<' not supported between instances of 'str' and 'int'. The view",
+            "circle": "Circular reference detected. The view",
+        }[what] in str(error)
+        assert re.search(r"\. The view is .*forgetful\(\) \(.*test_respond\.py:\d+\)", str(error))
+        assert "/json/" not in render(error)
+
+    def test_a_function_for_json_that_fails_is_shown(self, app: Stein, client: Any) -> None:
+        def default(value: object) -> object:
+            raise TypeError(f"a {type(value).__name__} came")
+
+        app.json.default = default  # type: ignore[attr-defined]
+        with pytest.raises(TypeError, match=r"a set came\. The view is") as caught:
+            client.get("/json")
+        assert "in default" in render(caught.value)
 
     @pytest.mark.parametrize(("what", "size"), [("one", 1), ("four", 4)])
     def test_a_tuple_of_another_size(self, client: Any, what: str, size: int) -> None:

@@ -40,7 +40,7 @@ def to_response(app: Stein, value: Any) -> Response:
     if isinstance(value, cls):
         response = value
     elif isinstance(value, (dict, list)):
-        response = app.json.response(value)
+        response = _as_json(app, value)
     elif isinstance(value, (str, bytes, bytearray, Iterator)):
         # The class is told status and fields at once, as it may look at them.
         return cls(cast("Any", value), status=status, headers=headers)
@@ -70,6 +70,26 @@ def _unpack(value: tuple[Any, ...]) -> tuple[Any, Any, Any]:
         f" (body, status, headers), (body, status), or (body, headers), but it has {len(value)}"
         f" items. {_culprit()}"
     )
+
+
+def _as_json(app: Stein, value: Any) -> Response:
+    """The response with a dict or a list."""
+    try:
+        return app.json.response(value)
+    except (TypeError, ValueError) as error:
+        # Late: only for who returned something wrong.
+        from stein.tracebacks import MACHINERY, user_frames  # noqa: PLC0415
+
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        # What the standard library did on the way says nothing; a function of the user's does.
+        cause = error if user_frames(error, (*MACHINERY, *_json_files())) else None
+        raise kind(f"{error}. {_culprit()}") from cause
+
+
+def _json_files() -> tuple[str]:
+    import json  # noqa: PLC0415 - late, as above
+
+    return (str(json.__file__).removesuffix("__init__.py"),)
 
 
 def _forced(app: Stein, value: Any) -> Response:
