@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from stein.server import Server
+from stein.serving.devlog import DevelopmentLog
 from stein.serving.reloader.failure import page_for
+from stein.serving.reloader.live import without_questions
 
 if TYPE_CHECKING:
     import socket
@@ -42,7 +44,8 @@ class Stopgap:
         )
         self._listeners = listeners
         self._tls = tls
-        self._server: Server | None = None
+        self._log_settings = settings
+        self._running: tuple[Server, DevelopmentLog] | None = None
 
     def open(self, failure: Failure, run: str, *, details: bool) -> None:
         """Begin to answer.
@@ -55,20 +58,30 @@ class Stopgap:
             return
         copies = tuple(f"fd:{os.dup(sock.fileno())}" for sock in self._listeners)
         settings = replace(self._settings, bind=copies)
-        server = Server(page_for(failure, run, details=details), settings, tls=self._tls)
+        page = page_for(failure, run, details=details)
+        log = DevelopmentLog(self._log_settings)
+        observe = without_questions(log.observe)
+        server = Server(page, settings, tls=self._tls, observer=observe)
         server.start()
-        self._server = server
+        self._running = server, log
 
     def close(self, *, wait: bool = False) -> None:
         """Answer no longer; connections that come now wait for the program.
 
         :param wait: return when it has stopped, and not before.
         """
-        server, self._server = self._server, None
-        if server is None:
+        running, self._running = self._running, None
+        if running is None:
             return
+        server, log = running
         server.request_stop(GRACE)
         if wait:
-            server.stop(GRACE)
+            end(server, log)
         else:
-            threading.Thread(target=server.stop, args=(GRACE,), name="stein-stopgap").start()
+            threading.Thread(target=end, args=(server, log), name="stein-stopgap").start()
+
+
+def end(server: Server, log: DevelopmentLog) -> None:
+    """Let a server stop, and its last requests be logged."""
+    server.stop(GRACE)
+    log.close()
