@@ -127,6 +127,21 @@ class TestRefusal:
         assert "'/users/3'" in road.misses[0].reason
         assert kinds(explain_request(app, "PUT", "/users/3/")) == kinds(road)
 
+    def test_a_slash_and_the_method_are_told_together(self, app: Stein) -> None:
+        app.add_url_rule("/orders/", "orders", lambda: "", methods=["GET"])
+        app.add_url_rule("/bill", "bill", lambda: "", methods=["POST"])
+        road = explain_request(app, "POST", "/orders")
+        assert (road.status, kinds(road)["/orders/"]) == (404, "slash")
+        assert (
+            road.misses[0].reason
+            == "It is only for GET, HEAD, OPTIONS, and ends with a slash: '/orders/'."
+        )
+        road = explain_request(app, "GET", "/bill/")
+        assert (road.status, kinds(road)["/bill"]) == (404, "slash")
+        assert "only for OPTIONS, POST, and has no slash at its end: '/bill'" in (
+            road.misses[0].reason
+        )
+
     def test_double_slashes_are_told(self, app: Stein) -> None:
         road = explain_request(app, "POST", "/x/../users//")
         assert road.status in {308, 404}

@@ -77,7 +77,7 @@ def _why_not(  # noqa: PLR0911 - a question after the other
             return "domain", _about_domain(adapter, rule)
         return "weight", _about_weight(matched)
     if isinstance(outcome, MethodNotAllowed):
-        reason = f"It is only for {', '.join(sorted(outcome.valid_methods or ()))}."
+        reason = f"It is only for {_methods_of(outcome)}."
         if not _matches_domain(adapter, rule):
             reason = f"{_about_domain(adapter, rule)} {reason}"
         return "method", reason
@@ -88,13 +88,30 @@ def _why_not(  # noqa: PLR0911 - a question after the other
     if isinstance(outcome, WebsocketMismatch):
         only = "only" if rule.websocket else "not"
         return "websocket", f"It is {only} for WebSockets."
-    if path != "/" and path.endswith("/"):
-        shorter = path.rstrip("/")
-        if isinstance(_try(adapter, rule, method, shorter), MethodNotAllowed | None):
-            return "slash", f"It is for the path without the slash at its end: {shorter!r}."
-    return _by_converter(adapter, rule, method, path) or (
-        _by_spelling(rule, path) if matched is None else None
+    return (
+        _by_slash(adapter, rule, method, path)
+        or _by_converter(adapter, rule, method, path)
+        or (_by_spelling(rule, path) if matched is None else None)
     )
+
+
+def _methods_of(refused: MethodNotAllowed) -> str:
+    return ", ".join(sorted(refused.valid_methods or ()))
+
+
+def _by_slash(adapter: MapAdapter, rule: Rule, method: str, path: str) -> tuple[str, str] | None:
+    """Whether it would fit with a slash at the end, or without."""
+    if path == "/":
+        return None
+    longer = not path.endswith("/")
+    other = f"{path}/" if longer else path.rstrip("/")
+    outcome = _try(adapter, rule, method, other)
+    if isinstance(outcome, MethodNotAllowed):
+        ends = "ends with a slash" if longer else "has no slash at its end"
+        return "slash", f"It is only for {_methods_of(outcome)}, and {ends}: {other!r}."
+    if outcome is None and not longer:
+        return "slash", f"It is for the path without the slash at its end: {other!r}."
+    return None
 
 
 def _about_weight(matched: Rule | None) -> str:
