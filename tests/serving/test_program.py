@@ -85,6 +85,24 @@ def test_a_command_of_the_application_runs(call: Call) -> None:
     assert call("--app", "site_of_program", "greet") == (0, "hello\n", "")
 
 
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("--app shop routes --explain", "stein routes"),
+        ("--app run routes --explain", "stein routes"),
+        ("serve --bind", "stein serve"),
+        ("--app", "stein"),
+        ("--nope routes", "stein"),
+    ],
+)
+def test_an_option_that_cannot_be_read_leads_to_the_help_of_its_command(
+    call: Call, words: str, shown: str
+) -> None:
+    code, _, err = call(*words.split())
+    assert code == 2
+    assert one_line(err).endswith(f"({shown} --help shows what there is)\n")
+
+
 def test_an_application_without_a_command_shows_the_help(call: Call) -> None:
     Path("site_of_program.py").write_text(APP)
     code, out, _ = call("--app", "site_of_program")

@@ -82,12 +82,26 @@ def explained(error: click.ClickException, words: Sequence[str]) -> int:
         return 1
     command = getattr(getattr(error, "ctx", None), "command_path", None)
     if command is None:
-        command = f"stein {words[0]}" if words[0] in LATE else "stein"
+        command = f"stein {command_in(words)}".rstrip()
     text = error.format_message()
     if isinstance(error, click.UsageError):
         text = f"{text} ({command} --help shows what there is)"
     complain(text)
     return error.exit_code
+
+
+def command_in(words: Sequence[str]) -> str:
+    """Return which command a command line begins, in the words in front of it; empty if none.
+
+    click does not say whose option it was that could not be read.
+    """
+    group = program_for(words)
+    parser = group.make_parser(click.Context(group))
+    try:
+        _, rest, _ = parser.parse_args(list(words))
+    except click.ClickException:  # it was the group's own
+        return ""
+    return rest[0] if rest else ""
 
 
 def tell_failure(error: Exception) -> bool:
