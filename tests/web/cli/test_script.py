@@ -98,7 +98,7 @@ def test_a_target_without_a_module_is_refused(folder: Path) -> None:
 def test_nothing_found_says_what_to_do(folder: Path) -> None:
     text = refusal(None)
     assert f"there is no 'wsgi.py' or 'app.py' in {folder}" in text
-    assert "Use the option '--app hello', or set the variable STEIN_APP or FLASK_APP" in text
+    assert "Use the option '--app NAME', as in '--app hello', or set the variable" in text
 
 
 def test_nothing_found_names_the_files_that_look_right(write: Write) -> None:
@@ -106,7 +106,25 @@ def test_nothing_found_names_the_files_that_look_right(write: Write) -> None:
     for name in ("shop.py", "site_b.py", "site_c.py", "site_d.py"):
         write(name)
     text = refusal(None)
-    assert "It may be in shop.py, site_b.py, site_c.py. Use the option '--app shop'" in text
+    assert "It may be in shop.py, site_b.py, site_c.py (and 1 more). Use the option" in text
+    assert "as in '--app shop'" in text
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "app = Stein(__name__)",
+        "application: Stein = Stein(__name__)",
+        "def create_app():\n    return Stein(__name__)",
+    ],
+)
+def test_the_likeliest_of_the_files_comes_first(write: Write, source: str) -> None:
+    write("admin.py", "site = Stein(__name__)\n")
+    write("conftest.py", "app = Stein(__name__)\n")
+    write("test_a.py", "app = Stein(__name__)\n")
+    write("shop.py", f"from stein import Stein\n\n{source}\n")
+    text = refusal(None)
+    assert "It may be in shop.py, admin.py, conftest.py (and 1 more)." in text
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all")

@@ -32,6 +32,10 @@ USUAL_FILES: Final = ("wsgi.py", "app.py")
 split_target = re.compile(r":(?![\\/])").split
 #: How a file betrays that it makes an application.
 makes_application = re.compile(r"\b(?:Flask|Stein)\(").search
+#: How it betrays that a command would find that there, by its name alone.
+names_it_usually = re.compile(
+    r"^(?:(?:app|application)\b[^=\n]*=|def (?:create_app|make_app)\()", re.MULTILINE
+).search
 #: How much of a file is looked at, and how many files, to make a suggestion.
 LOOKED_AT: Final = 1 << 16
 MOST_FILES: Final = 200
@@ -132,24 +136,40 @@ def load_usual() -> Stein | None:
 
 def nothing_found() -> str:
     """Say that no application was found, and which files here look as if they had one."""
-    files = [file for file in sorted(Path().glob("*.py"))[:MOST_FILES] if looks_right(file)]
+    files = likely_files()
     name = files[0].stem if files else "hello"
     names = ", ".join(file.name for file in files[:OFFERED])
+    if len(files) > OFFERED:
+        names += f" (and {len(files) - OFFERED} more)"
     found = f" It may be in {names}." if files else ""
     return (
         "Could not locate an application: none was named, and there is no 'wsgi.py' or 'app.py' "
-        f"in {Path.cwd()}.{found} Use the option '--app {name}', or set the variable STEIN_APP or "
-        f"FLASK_APP to '{name}'."
+        f"in {Path.cwd()}.{found} Use the option '--app NAME', as in '--app {name}', or set the "
+        f"variable STEIN_APP or FLASK_APP to '{name}'."
     )
 
 
-def looks_right(file: Path) -> bool:
-    """Whether a file looks as if it made an application."""
+def likely_files() -> list[Path]:
+    """Return the files here that look as if they made an application, the likeliest first.
+
+    Those come first whose application has one of the usual names, and tests last.
+    """
+    ranked = []
+    for file in sorted(Path().glob("*.py"))[:MOST_FILES]:
+        text = beginning_of(file)
+        if makes_application(text):
+            is_test = file.name.startswith(("test_", "conftest."))
+            ranked.append((is_test, names_it_usually(text) is None, file))
+    return [file for *_, file in sorted(ranked)]
+
+
+def beginning_of(file: Path) -> str:
+    """Return what is looked at of a file; nothing if it cannot be read."""
     try:
         with file.open(encoding="utf-8", errors="replace") as text:
-            return makes_application(text.read(LOOKED_AT)) is not None
+            return text.read(LOOKED_AT)
     except OSError:
-        return False
+        return ""
 
 
 #: Gives a command the :class:`ScriptInfo` as its first argument.
