@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import sys
 from datetime import UTC, datetime
@@ -477,6 +478,15 @@ class TestJson:
             req.get_json()
         assert req.get_json(silent=True) is None
         assert req.get_json(force=True) == [1]
+
+    @pytest.mark.parametrize("environ", [{}, {"CONTENT_TYPE": ""}])
+    def test_no_media_type_is_said_so(self, environ: dict[str, Any]) -> None:
+        req = Request({"REQUEST_METHOD": "POST", "wsgi.input": io.BytesIO(), **environ})
+        with pytest.raises(UnsupportedMediaType) as caught:
+            req.get_json()
+        assert caught.value.description == (
+            "The request has no Content-Type; send it as 'application/json'."
+        )
 
     @pytest.mark.parametrize("body", [b"{", b"\xff", b"[" * 100_000, b"9" * 5000, b""])
     def test_what_is_no_json_is_a_bad_request(self, body: bytes) -> None:

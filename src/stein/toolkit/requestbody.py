@@ -249,7 +249,7 @@ class RequestBody(PureRequest):
         """
         if e is not None:
             raise BadRequest(f"Failed to decode JSON object: {e}")
-        raise UnsupportedMediaType(
-            f"The request's Content-Type is {self.content_type!r}, which is not JSON; send it as "
-            "'application/json'."
-        )
+        sent = "The request has no Content-Type"
+        if self.content_type:
+            sent = f"The request's Content-Type is {self.content_type!r}, which is not JSON"
+        raise UnsupportedMediaType(f"{sent}; send it as 'application/json'.")
