@@ -80,7 +80,7 @@ class Supervised:
         self.pid = self._process.pid
         self.port = 0
         if serves:
-            until(lambda: "Ctrl-C stops" in self.log or self._process.poll() is not None, self.told)
+            until(lambda: "are ready" in self.log or self._process.poll() is not None, self.told)
             assert self._process.poll() is None, self.log
             found = re.search(r"listens on .*:(\d+)", self.log)
             self.port = int(found[1]) if found else 0

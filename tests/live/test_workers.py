@@ -66,6 +66,12 @@ def program(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_what_the_server_is_stands_first_in_its_log(tmp_path: Path) -> None:
+    with Supervised(APP, "-w", "1", *QUIET, folder=tmp_path) as server:
+        assert server.log.startswith("stein ")
+        assert server.log.index("Ctrl-C stops") < server.log.index("is ready")
+
+
 def test_a_killed_worker_is_replaced_and_sigterm_ends_all(tmp_path: Path) -> None:
     with Supervised(APP, "-w", "2", *QUIET, folder=tmp_path) as server:
         before = server.workers()

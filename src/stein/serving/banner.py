@@ -1,4 +1,4 @@
-"""What the server says of itself when it has started: at most six lines, each of them true."""
+"""What the server says of itself when it starts: at most six lines, each of them true."""
 
 from __future__ import annotations
 

@@ -186,6 +186,8 @@ class Parent:
         )
         if self._inheritance is not None:
             supervisor.fleet.scale(self._inheritance.workers(self._settings.workers))
+        if self._inheritance is None:
+            self._introduce()
         outcome = supervisor.run()
         if not outcome.ok:
             self._tell(outcome)
@@ -202,13 +204,16 @@ class Parent:
             click.echo(outcome.traceback, err=True, nl=not outcome.traceback.endswith("\n"))
         click.echo(f"stein: error: {' '.join(outcome.text.split())}", err=True)
 
-    def _when_ready(self, info: ServerInfo) -> None:
+    def _introduce(self) -> None:
         colour = may_colour(sys.stderr, os.environ)
         text = banner(
             self._settings, self._addresses, self._plan.target, colour=colour, supervised=True
         )
         click.echo(text + self._note, err=True, nl=False)
+
+    def _when_ready(self, info: ServerInfo) -> None:
         if self._inheritance is not None:
+            self._introduce()  # not before: it may fail, and the old one goes on
             self._take_over(self._inheritance)
         if "when_ready" in self._hooks:
             call_hook(self._hooks["when_ready"], "when_ready", info)
