@@ -96,6 +96,7 @@ class Around(Framework):
         (Around(Around(Named())), "shop"),
         (Lazy(), f"{__name__}:Lazy"),
         (Around(None), f"{__name__}:Around"),
+        (Server(hello).start, ""),  # as a function that hides what it calls
         (Named().__call__, f"{__name__}:Framework.__call__"),
     ],
 )

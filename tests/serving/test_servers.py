@@ -135,6 +135,27 @@ def test_a_board_tells_of_its_server() -> None:
         assert expected in set(servers.servers_with_boards())
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("/usr/bin/python3\0/srv/bin/stein\0--app\0shop\0run\0", "stein --app shop run"),
+        ("/usr/bin/python3\0-m\0stein\0run\0", "python3 -m stein run"),
+        ("python\0shop.py\0", "shop.py"),
+        ("python\0", "python"),
+        ("python\0" + "x" * 80 + "\0", "x" * 60 + "…"),
+        ("", ""),
+    ],
+)
+def test_a_server_without_a_name_is_called_by_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, shown: str
+) -> None:
+    monkeypatch.setattr(servers, "PROCESSES", tmp_path)
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "cmdline").write_bytes(line.encode())
+    assert servers.command_of(7) == shown
+    assert servers.command_of(8) == ""
+
+
 class WorkersBoard:
     """As a worker has it."""
 

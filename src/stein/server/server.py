@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Server"]
 
+_OURS: Final = __name__.partition(".")[0]
 _DEEPEST: Final = 16  # layers of middleware that are looked through for a name
 _JOIN: Final = 0.25  # seconds that threads get to notice the stop
 
@@ -284,7 +285,8 @@ def context_for(settings: Settings) -> ssl.SSLContext | None:
 def name_of(application: object) -> str:
     """Return what an application is called: a framework's own word for it, or ``module:name``.
 
-    Of middleware and of the debugger it is what they are wrapped around.
+    Of middleware and of the debugger it is what they are wrapped around.  A function of stein's own
+    that hides what it calls has none.
     """
     inner: Any = application
     with contextlib.suppress(Exception):  # an attribute may be code of the user's
@@ -296,4 +298,6 @@ def name_of(application: object) -> str:
                 break
             inner = further
     named = inner if hasattr(inner, "__qualname__") else type(inner)
+    if named.__module__.partition(".")[0] == _OURS:
+        return ""
     return f"{named.__module__}:{named.__qualname__}"

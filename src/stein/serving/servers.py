@@ -21,11 +21,13 @@ from stein.server.pidfile import is_running
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["RunningServer", "find_control", "find_server"]
+__all__ = ["RunningServer", "find_control", "find_server", "name_of"]
 
 PROCESSES: Final = Path("/proc")
 #: Seconds that a server has to tell its name.
 PATIENCE: Final = 1.0
+#: Characters of a command that are shown.
+LONGEST_COMMAND: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +141,27 @@ def by_board(pid: int) -> RunningServer:
     try:
         path = default_path(board.parent)
         control = path if path.exists() else None
-        return RunningServer(board.parent, board.application, control, board.workers == 1)
+        return RunningServer(board.parent, name_of(board), control, board.workers == 1)
     finally:
         board.close()
+
+
+def name_of(board: Board) -> str:
+    """Return what a server serves; its command, if nobody wrote that on the board."""
+    return board.application or command_of(board.parent)
+
+
+def command_of(pid: int) -> str:
+    """Return the command that a process was started with, without Python; empty if not known."""
+    try:
+        data = (PROCESSES / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return ""
+    words = data.decode("utf-8", "replace").strip("\0").split("\0")
+    if len(words) > 1 and not words[1].startswith("-"):
+        words.pop(0)
+    text = " ".join([Path(words[0]).name, *words[1:]])
+    return text if len(text) <= LONGEST_COMMAND else f"{text[:LONGEST_COMMAND]}…"
 
 
 def control_sockets() -> Iterator[tuple[int, Path]]:

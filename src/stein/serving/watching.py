@@ -25,7 +25,7 @@ from stein.server.pidfile import is_running
 from stein.server.recycler import resident_memory
 from stein.serving.observing import processor_time
 from stein.serving.operate import target_options
-from stein.serving.servers import find_server
+from stein.serving.servers import find_server, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +73,7 @@ def read(board: Board) -> Report:
     """
     if not is_running(board.parent):
         raise ControlError(f"the server, process {board.parent}, has ended")
-    return measured(Report.of_board(board.read(), board.application))
+    return measured(Report.of_board(board.read(), name_of(board)))
 
 
 def measured(report: Report) -> Report:
