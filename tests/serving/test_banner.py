@@ -35,6 +35,21 @@ def test_the_model_in_words() -> None:
     assert "a request that blocks makes all others wait; --threads N" in lines(threads=1)[2]
 
 
+@pytest.mark.parametrize(
+    ("workers", "threads", "text"),
+    [
+        (1, 1, "1 worker of 1 thread: one request at a time"),
+        (3, 1, "3 workers of 1 thread: one request at a time each"),
+        (1, 4, "1 worker of 4 threads: up to 4 requests at once"),
+        (3, 4, "3 workers of 4 threads: up to 4 requests at once each"),
+    ],
+)
+def test_the_model_of_workers_in_words(workers: int, threads: int, text: str) -> None:
+    settings = Settings(workers=workers, threads=threads)
+    shown = banner(settings, ["http://h"], "a:b", supervised=True).splitlines()
+    assert shown[2] == f"  runs         {text}"
+
+
 def test_limits_follow_the_settings() -> None:
     assert lines()[4].endswith(
         "head 30 s and 64 KiB, body any size, 60 s between its pieces, idle 75 s"

@@ -59,9 +59,10 @@ def model(settings: Settings, *, supervised: bool = False) -> str:
     if supervised:
         workers = settings.workers
         each = " each" if workers > 1 else ""
+        most = "one request at a time" if count == 1 else f"up to {count} requests at once"
         return (
-            f"{workers} worker{'s' * (workers != 1)} of {count} thread{'s' * (count != 1)}: up to "
-            f"{count} requests at once{each}"
+            f"{workers} worker{'s' * (workers != 1)} of {count} thread{'s' * (count != 1)}: "
+            f"{most}{each}"
         )
     if count == 1:
         return "1 thread: a request that blocks makes all others wait; --threads N runs N at once"
