@@ -242,8 +242,9 @@ class Channel:
         """
         if self.gone or self.closed:
             return True
-        if hasattr(select, "POLLRDHUP"):
-            poll = select.poll()
+        glance = self.engine.runtime.glance
+        if glance is not None and hasattr(select, "POLLRDHUP"):
+            poll = glance()
             poll.register(self.fd, select.POLLRDHUP)
             return bool(poll.poll(0))
         if self.is_tls:

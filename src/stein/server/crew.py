@@ -108,7 +108,7 @@ class Crew:
         # the leader's; see the module's text for the token, of which there is one at most
         self.token: list[Call] = []
         self.last_inline = 0.0
-        self.pace = Pace()
+        self.pace = Pace(cautious=engine.runtime.cautious)
         self.trust = Trust()
         # With a parent that will ask what a killed process held, what is kept is shown, too.
         self._told = engine.board is None

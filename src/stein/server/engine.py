@@ -20,9 +20,10 @@ from stein.server.connection import Connection
 from stein.server.crew import Crew
 from stein.server.deadlines import NEVER, Deadlines, Entry
 from stein.server.housekeeper import Housekeeper
-from stein.server.poller import READ, Waker, default_poller
+from stein.server.poller import READ, Waker
 from stein.server.proxies import Proxies
 from stein.server.proxyprotocol import Greetings
+from stein.server.runtime import THREADS, Runtime
 from stein.server.tally import Tally
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Engine:
     :param on_recycle: called by the leader, once, with the reason why this process should be
         replaced by another.
     :param metrics: gives the text of ``metrics_path``; called by the leader.
+    :param runtime: what its threads are.
     """
 
     def __init__(  # noqa: PLR0913 - what it serves, and those around it
@@ -75,10 +77,12 @@ class Engine:
         neighbours: Neighbours | None = None,
         on_recycle: Callable[[str], object] | None = None,
         metrics: Callable[[], str] | None = None,
+        runtime: Runtime = THREADS,
     ) -> None:
         # for the life of the engine
         self.application = application
         self.settings = settings
+        self.runtime = runtime
         self.limits = settings.limits
         self.observer = observer
         self.tls = context
@@ -102,7 +106,7 @@ class Engine:
         self.neighbours = neighbours
         self.tally = Tally()
         self.proxies = Proxies.of(settings)
-        self.poller = default_poller()
+        self.poller = runtime.make_poller()
         self.waker = Waker()
         self.crew = Crew(self, settings.threads, place)
         self.housekeeper = Housekeeper(self)

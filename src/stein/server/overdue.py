@@ -118,7 +118,7 @@ class Overdue:
 
     def _give_up(self, worker: Worker, call: Call, timeout: float, now: float) -> None:
         engine, crew, exchange = self._engine, self._engine.crew, call.exchange
-        stack = stack_of(worker.thread)
+        stack = stack_of(worker.thread, engine.runtime)
         was_gone = call.connection.gone
         if not crew.lose(worker, call, now):  # it came to its end just now
             return

@@ -19,13 +19,16 @@ class Pace:
     """What is known of the paths of an application.
 
     :attr:`slow_paths` and :attr:`unsettled` are read by whoever decides, without a call.
+
+    :param cautious: whether a path must always be known as fast.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, cautious: bool = False) -> None:
         self.slow_paths: dict[str, float] = {}  #: with how long their last calls took, roughly
-        self.fast_paths: dict[str, None] = {}  #: known as fast, kept only while it matters
+        self.fast_paths: dict[str, None] = {}  #: known as fast, kept only where it matters
         self.share = 0.0  #: of slow calls among the last ones
-        self.unsettled = False  #: so many calls were slow that a path must be known as fast
+        #: so many calls were slow that a path must be known as fast
+        self.unsettled = self._cautious = cautious
 
     def judge(self, path: str, took: float) -> None:
         """Learn from a call how long its path takes."""
@@ -33,7 +36,7 @@ class Pace:
         self.share += _WEIGHT * (slow - self.share)
         if self.share < 0.001:
             self.share = 0.0
-        self.unsettled = self.share > _MANY
+        self.unsettled = self._cautious or self.share > _MANY
         paths = self.slow_paths
         known = paths.get(path)
         if slow:
@@ -48,7 +51,7 @@ class Pace:
                 paths.pop(path, None)
             else:
                 paths[path] = known
-        elif self.share:
+        elif self.share or self._cautious:
             if len(self.fast_paths) >= _MOST_PATHS:
                 self.fast_paths.clear()
             self.fast_paths[path] = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from stein.errors import SteinError
 from stein.server.engine import Engine
 from stein.server.listeners import address_of, open_listeners
+from stein.server.runtime import THREADS, Runtime
 from stein.server.settings import Settings
 from stein.server.stacks import all_stacks
 
@@ -57,6 +58,7 @@ class Server:
         :func:`stein.observe.metrics.exposition` does; without it there is none.
     :param name: what the application is called where the server is shown; its own name if not
         given.
+    :param runtime: what its threads are; the process has been prepared for it.
     :raises ConfigurationError: for settings that cannot work.
     """
 
@@ -74,6 +76,7 @@ class Server:
         on_recycle: Callable[[str], object] | None = None,
         metrics: Callable[[Snapshot], str] | None = None,
         name: str | None = None,
+        runtime: Runtime = THREADS,
     ) -> None:
         self.application = application
         self._name = name
@@ -84,6 +87,7 @@ class Server:
         self._place = place
         self._on_recycle = on_recycle
         self._metrics = metrics
+        self._runtime = runtime
         self._observer = observer
         self._context = tls or context_for(self.settings)
         self._engine: Engine | None = None
@@ -142,6 +146,7 @@ class Server:
             neighbours=neighbours,
             on_recycle=self._on_recycle,
             metrics=None if self._metrics is None else self._metrics_text,
+            runtime=self._runtime,
         )
         if engine.board is not None:
             engine.board.application = self._name or name_of(self.application)

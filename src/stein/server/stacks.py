@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import traceback
 from typing import TYPE_CHECKING
 
 from stein.clock import monotonic
+from stein.server.runtime import THREADS, Runtime
 from stein.tracebacks import MACHINERY
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from stein.server.engine import Engine
     from stein.server.member import Worker
 
 __all__ = ["all_stacks", "stack_of"]
 
 
-def stack_of(thread: threading.Thread | None) -> str:
+def stack_of(thread: threading.Thread | None, runtime: Runtime = THREADS) -> str:
     """The stack of a thread, as in a traceback, the innermost call last.
 
     Of a thread that is in a call of the application only the application's part is shown.
 
     :param thread: it may go on meanwhile.
+    :param runtime: what it is made of.
     """
     ident = None if thread is None else thread.ident
-    frame = None if ident is None else sys._current_frames().get(ident)  # noqa: SLF001 - documented
+    return text_of(None if ident is None else runtime.frame_of(ident))
+
+
+def text_of(frame: FrameType | None) -> str:
+    """The stack that ends with a frame; as :func:`stack_of`."""
     if frame is None:
         return "  (the thread has ended)\n"
     frames = traceback.extract_stack(frame)
@@ -37,7 +44,7 @@ def stack_of(thread: threading.Thread | None) -> str:
 
 def all_stacks(engine: Engine) -> str:
     """What each thread of the process does, with its stack.  Any thread."""
-    now = monotonic()
+    now, runtime = monotonic(), engine.runtime
     workers = {worker.thread: worker for worker in list(engine.crew.workers)}
     parts = []
     for thread in threading.enumerate():
@@ -45,7 +52,8 @@ def all_stacks(engine: Engine) -> str:
         worker = workers.get(thread)
         if worker is not None:
             title += _occupation(worker, now)
-        parts.append(f"{title}:\n{stack_of(thread)}")
+        parts.append(f"{title}:\n{stack_of(thread, runtime)}")
+    parts += [f"{name}:\n{text_of(runtime.frame_of(ident))}" for name, ident in runtime.besides()]
     return "\n".join(parts)
 
 
