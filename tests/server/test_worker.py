@@ -121,6 +121,20 @@ def test_a_signal_reopens_its_log(household: Household) -> None:
     assert household.reopened.wait(20)
 
 
+def test_a_handler_does_not_wait_for_a_thread_to_start(
+    household: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With greenlets it may be called where nothing can wait: in the one that waits for all."""
+
+    def wait(_event: threading.Event, _timeout: float | None = None) -> bool:
+        raise AssertionError("it waits")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Event, "wait", wait)
+        household.worker._on_reopen(signal.SIGUSR1, None)
+    assert household.reopened.wait(20)
+
+
 def test_its_signals_are_the_parents_to_tell(household: Household) -> None:
     numbers = [getattr(signal, name) for name in (*module.IGNORED, "SIGTERM", "SIGQUIT", "SIGUSR1")]
     before = {number: signal.getsignal(number) for number in numbers}

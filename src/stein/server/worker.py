@@ -13,6 +13,7 @@ and what a worker says: ``ready``, ``failed``, ``replace`` (with a reason), ``le
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import faulthandler
 import os
@@ -134,14 +135,16 @@ class Worker:
             signal.signal(signal.SIGUSR1, self._on_reopen)
 
     # A handler interrupts whatever the main thread does, which may be sending on the same line:
-    # so another thread says and does what there is to say and do.
+    # so another thread says and does what there is to say and do.  It waits for nothing, not even,
+    # as Thread.start() does, for that thread to run: where threads are greenlets a handler may be
+    # called by the one that waits for all of them, which must not wait itself.
 
     def _on_terminate(self, _number: int, _frame: FrameType | None) -> None:
         graceful = self._server.settings.graceful_timeout
-        threading.Thread(target=self._leave_by_itself, args=(graceful,), daemon=True).start()
+        _thread.start_new_thread(self._leave_by_itself, (graceful,))
 
     def _on_quit(self, _number: int, _frame: FrameType | None) -> None:
-        threading.Thread(target=self._leave_by_itself, args=(0.0,), daemon=True).start()
+        _thread.start_new_thread(self._leave_by_itself, (0.0,))
 
     def _leave_by_itself(self, graceful: float) -> None:
         """Somebody has told this very process to end; the parent is to know that it was meant."""
@@ -150,7 +153,7 @@ class Worker:
 
     def _on_reopen(self, _number: int, _frame: FrameType | None) -> None:
         if self._reopen is not None:
-            threading.Thread(target=self._reopen, daemon=True).start()
+            _thread.start_new_thread(self._reopen, ())
 
 
 def wish_to_be_replaced(line: Lifeline, reason: str) -> None:
