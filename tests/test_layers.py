@@ -56,7 +56,8 @@ LAYERS: Final = {
     ),
     "observe": row("root http toolkit"),
     "serving": row(
-        "root http server toolkit web observe dropin package", "click cryptography watchfiles"
+        "root http server toolkit web observe dropin package",
+        "click cryptography watchfiles gevent",
     ),
     "dropin": row("root"),
     # The two modules that belong to no layer.  `stein` gives its public names on first use, and
@@ -72,6 +73,7 @@ ROOT_MODULES: Final = {
 
 # A third-party name is for the whole layer, unless it is said here where it may stand.
 ONLY_IN: Final = {
+    "gevent": {"stein.serving.greenlets"},
     "httptools": {"stein.http.h1.reader", "stein.http.h1.chunked"},
     "cryptography": {"stein.serving.certificates", "stein.web.cli.certificates"},
     "dotenv": {"stein.web.cli.dotenv", "stein.web.cli.options"},

@@ -102,3 +102,9 @@ def test_the_reader_gets_its_part() -> None:
         request_line=100, header_bytes=101, header_fields=102, chunk_overhead=103, body=104
     )
     assert Settings().limits == Limits()
+
+
+def test_greenlets_are_not_forked() -> None:
+    assert complaint(worker_kind="gevent", preload=True).startswith(
+        "preload does not go with worker_kind='gevent'"
+    )

@@ -10,7 +10,7 @@ import pytest
 
 import stein
 from stein.server.settings import Settings
-from stein.serving.banner import banner, duration, size
+from stein.serving.banner import banner, duration, model, size
 
 
 def lines(addresses: tuple[str, ...] = ("http://127.0.0.1:5000",), **changes: Any) -> list[str]:
@@ -93,3 +93,10 @@ def test_sizes(count: int, text: str) -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_greenlets_are_called_so() -> None:
+    settings = Settings(threads=1000, worker_kind="gevent", workers=2)
+    assert model(settings, supervised=True) == (
+        "2 workers of 1000 greenlets: up to 1000 requests at once each"
+    )

@@ -157,3 +157,27 @@ def test_each_value_is_printed_with_its_source(tmp_path: Path) -> None:
     assert by_name["backlog"] == ["backlog", "=", "512", "#", "stein.toml:1"]
     assert by_name["keep_alive"] == ["keep_alive", "=", '"75s"', "#", "default"]
     assert "# certfile =" in "\n".join(rows)
+
+
+@pytest.mark.parametrize("place", ["flag", "variable", "file"])
+def test_greenlets_are_many_unless_somebody_says_how_many(tmp_path: Path, place: str) -> None:
+    environ, wishes = {}, {}
+    if place == "flag":
+        wishes["worker_kind"] = "gevent"
+    elif place == "variable":
+        environ["STEIN_WORKER_KIND"] = "gevent"
+    else:
+        (tmp_path / "stein.toml").write_text('worker_kind = "gevent"\n')
+    found = configured(tmp_path, environ, flags=flags(**wishes))
+    assert (found.settings.threads, found.settings.limit_lost_threads) == (1000, 250)
+    assert found.loaded.sources["threads"] == "worker_kind = gevent"
+    assert found.notes == ()
+    said = configured(tmp_path, environ, flags=flags(**wishes, threads="20"))
+    assert said.settings.threads == 20
+
+
+def test_threads_are_as_many_as_ever(tmp_path: Path) -> None:
+    found = configured(
+        tmp_path, {"STEIN_WORKER_KIND": "gevent"}, flags=flags(worker_kind="threads")
+    )
+    assert found.settings.threads == Settings().threads

@@ -151,7 +151,8 @@ def spawn(
 ) -> WorkerProcess:
     """Start a process that imports the application by itself.
 
-    :param script: what it executes, with the number of its lifeline's descriptor.
+    :param script: what it executes, with the number of its lifeline's descriptor, and what its
+        threads are: that has to be known before anything is imported.
     :param place: its number on the board.
     :param generation: which version of the program it will run.
     :param handover: the first message to it; by its ``variables`` the environment differs.
@@ -159,11 +160,12 @@ def spawn(
     """
     import subprocess  # noqa: PLC0415 - see interpreter()
 
+    kind: str = handover["settings"]["worker_kind"]
     ours, theirs = socket.socketpair()
     environ: dict[str, str | None] = {**os.environ, **handover.get("variables", {})}
     try:
         popen = subprocess.Popen(  # noqa: S603 - the program that we are
-            [*interpreter(), str(script), str(theirs.fileno())],
+            [*interpreter(), str(script), str(theirs.fileno()), kind],
             env={name: value for name, value in environ.items() if value is not None},
             pass_fds=[*descriptors, theirs.fileno()],
             # Ctrl-C in a terminal goes to the parent alone, which tells its workers what it means.

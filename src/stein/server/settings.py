@@ -128,6 +128,14 @@ class Settings:
         metavar="N|auto",
         minimum=1,
     )
+    worker_kind: str = setting(
+        "threads",
+        "What runs the calls of a worker: threads, or gevent: greenlets, of which one process can "
+        "have thousands, for calls that wait most of their time. Needs stein[gevent]. Unless they "
+        "are given, threads is 1000 then and limit_lost_threads 250.",
+        group="Workers",
+        choices=("threads", "gevent"),
+    )
     preload: bool = setting(
         False,
         "Import the application once, in a process of its own, and fork the workers from it: they "
@@ -465,6 +473,11 @@ class Settings:
             yield "keyfile or sni without a certificate: give --certfile PATH."
         if self.health_path is not None and not self.health_path.startswith("/"):
             yield f"health_path={self.health_path!r} must begin with /, e.g. / or /-"
+        if self.preload and self.worker_kind == "gevent":
+            yield (
+                "preload does not go with worker_kind='gevent', whose loop no fork can share: "
+                "leave one of them out."
+            )
         if not is_field_value(self.server_header):
             yield f"server_header={self.server_header!r} holds characters no field may have."
         yield from self._faults_of_proxies()

@@ -60,8 +60,9 @@ def model(settings: Settings, *, supervised: bool = False) -> str:
         workers = settings.workers
         each = " each" if workers > 1 else ""
         most = "one request at a time" if count == 1 else f"up to {count} requests at once"
+        kind = "greenlet" if settings.worker_kind == "gevent" else "thread"
         return (
-            f"{workers} worker{'s' * (workers != 1)} of {count} thread{'s' * (count != 1)}: "
+            f"{workers} worker{'s' * (workers != 1)} of {count} {kind}{'s' * (count != 1)}: "
             f"{most}{each}"
         )
     if count == 1:

@@ -14,6 +14,7 @@ from stein.server.hooks import load_hook
 from stein.server.privileges import barrier, identity_of
 from stein.server.tls import make_context
 from stein.serving.logconfig import read_log_config
+from stein.serving.preparation import require_gevent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ def faults_of(configuration: Configuration) -> list[str]:
     settings = configuration.settings
     checks: list[Callable[[], object]] = [
         lambda: make_context(settings),
+        lambda: require_gevent(settings),
         lambda: identity_of(settings),
         lambda: (
             settings.log_config is None

@@ -24,6 +24,9 @@ __all__ = ["Configuration", "Wishes", "configure"]
 USUAL_FILE: Final = "stein.toml"
 GUNICORNS_FILE: Final = "gunicorn.conf.py"
 NO_FILE: Final = frozenset({"off", "none"})
+#: Defaults of workers whose threads are greenlets.  A lost one costs next to nothing, and a service
+#: that does not answer loses many at once; so the share of them is the same as with threads.
+OF_GREENLETS: Final = {"threads": "1000", "limit_lost_threads": "250"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +114,8 @@ def configure(wishes: Wishes, environ: Mapping[str, str], folder: Path) -> Confi
     if file.defaults:
         default_socket_mode(flags, environ, file)
     sizing, environ = size_workers(flags, environ, file)
-    loaded = load_settings(flags, environ, file.given, file.defaults, mistakes)
+    defaults = {**file.defaults, **defaults_of_kind(flags, environ, file)}
+    loaded = load_settings(flags, environ, file.given, defaults, mistakes)
     notes = tuple(notes_on(wishes, path, file, loaded, folder))
     return Configuration(loaded, further, file.variables, path, notes, sizing)
 
@@ -228,6 +232,18 @@ def size_workers(
     else:
         file.given["workers"] = number
     return f"  workers      auto: {sizing.text}\n", environ
+
+
+def defaults_of_kind(
+    flags: Mapping[str, Given], environ: Mapping[str, str], file: ConfigFile
+) -> dict[str, Given]:
+    """Return what holds for the wanted kind of worker where nobody says otherwise."""
+    name = PREFIX + "WORKER_KIND"
+    variable = Given(name, (environ[name],)) if environ.get(name) else None
+    given = flags.get("worker_kind") or variable or file.given.get("worker_kind")
+    if given is None or given.texts[-1].strip() != "gevent":
+        return {}
+    return {name: Given("worker_kind = gevent", (text,)) for name, text in OF_GREENLETS.items()}
 
 
 def notes_on(

@@ -138,6 +138,8 @@ def wants_supervisor(configuration: Configuration) -> bool:
     """Whether something was given that only a parent process can see to."""
     if configuration.file is not None and is_gunicorn(configuration.file):
         return True  # whoever comes from there expects its signals
+    if configuration.settings.worker_kind != "threads":
+        return True
     return any(configuration.loaded.sources[name] != "default" for name in SUPERVISED)
 
 

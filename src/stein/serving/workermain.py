@@ -18,6 +18,7 @@ from stein.server.forking import become_nursery, open_sockets, what_forks_lose
 from stein.server.hooks import WorkerInfo, call_hook, load_hook
 from stein.server.lifeline import Lifeline
 from stein.server.plan import Plan
+from stein.server.runtime import THREADS
 from stein.server.server import Server
 from stein.server.worker import RequestCount, Worker, wish_to_be_replaced
 from stein.serving.files import raise_file_limit
@@ -27,7 +28,11 @@ from stein.serving.preparation import prepare_worker
 from stein.tracebacks import render, whereabouts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stein.server.lifeline import Message
+    from stein.server.runtime import Runtime
+    from stein.server.settings import Settings
     from stein.typing import WSGIApplication
 
 __all__ = ["main", "work"]
@@ -113,9 +118,7 @@ def work(line: Lifeline, handover: Message, plan: Plan, application: WSGIApplica
             most = settings.max_requests + random.randint(0, settings.max_requests_jitter)  # noqa: S311 - no secret
             count = RequestCount(most, wish, observer)
             observer = count.observe
-        listeners = [socket.socket(fileno=each) for each in handover["listeners"]]
-        for each in listeners:
-            each.set_inheritable(False)
+        runtime, listeners = equip(settings, handover["listeners"])
         server = Server(
             application,
             settings,
@@ -125,6 +128,7 @@ def work(line: Lifeline, handover: Message, plan: Plan, application: WSGIApplica
             place=place,
             on_recycle=wish,
             metrics=make_metrics(settings),
+            runtime=runtime,
         )
         worker = Worker(
             line,
@@ -139,6 +143,23 @@ def work(line: Lifeline, handover: Message, plan: Plan, application: WSGIApplica
     if access_log is not None:
         access_log.close()
     sys.exit(0)
+
+
+def equip(settings: Settings, numbers: Sequence[int]) -> tuple[Runtime, list[socket.socket]]:
+    """Return what the worker's threads are, and its listening sockets.
+
+    :param numbers: of their descriptors.
+    """
+    if settings.worker_kind == "gevent":
+        # Imports gevent.
+        from stein.serving.greenlets import make_runtime, plain_socket  # noqa: PLC0415
+
+        runtime, listeners = make_runtime(), [plain_socket(each) for each in numbers]
+    else:
+        runtime, listeners = THREADS, [socket.socket(fileno=each) for each in numbers]
+    for each in listeners:
+        each.set_inheritable(False)
+    return runtime, listeners
 
 
 def fail(line: Lifeline, error: BaseException) -> NoReturn:
