@@ -453,6 +453,23 @@ def test_contexts_of_five_hundred_greenlets_are_their_own(tmp_path: Path) -> Non
         assert found == [(200, f"{number} /{number}".encode()) for number in range(500)]
 
 
+def test_gunicorns_words_for_it_are_understood(program: Path) -> None:
+    """A file that patches the process which reads it, too, as some do."""
+    (program / "gunicorn.conf.py").write_text(
+        "from gevent import monkey\nmonkey.patch_all()\n"
+        'worker_class = "gevent"\nworker_connections = 50\nworkers = 2\nbind = "127.0.0.1:0"\n'
+    )
+    arguments = ("-c", "gunicorn.conf.py", "--bind", "127.0.0.1:0", *QUIET)
+    with Supervised("shop:app", *arguments, folder=program) as server:
+        assert "2 workers of 50 greenlets" in server.log
+        assert answer(connect(server, "/sleep/0.1")) == (200, b"slept")
+        server.signal(signal.SIGHUP)
+        server.says("reloaded: 2 workers of the new version serve")
+        assert server.get().startswith("stein-")
+    with Supervised("shop:app", "-k", "gevent", *QUIET, folder=program) as server:
+        assert "1 worker of 1000 greenlets" in server.log
+
+
 def test_preload_is_refused(program: Path) -> None:
     with Supervised("shop:app", *GREENLETS, "--preload", folder=program, serves=False) as server:
         assert server.wait() == 2

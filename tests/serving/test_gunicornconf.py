@@ -133,6 +133,11 @@ def test_a_refused_setting_at_its_default_asks_for_nothing(tmp_path: Path, name:
         ("limit_request_field_size = 100000", {"limit_header_bytes": "100000"}),
         ("limit_request_field_size = 8190", {"limit_header_bytes": "65536"}),
         ("worker_connections = 500", {"limit_connections": "500"}),
+        ("worker_class = 'gevent'", {"worker_kind": "gevent"}),
+        (
+            "worker_class = 'x.GeventWorker'\nworker_connections = 500\nthreads = 4\ntimeout = 60",
+            {"worker_kind": "gevent", "threads": "500", "heartbeat_timeout": "60"},
+        ),
         (
             "forwarded_allow_ips = '10.0.0.1, 10.0.0.2'",
             {
@@ -180,7 +185,8 @@ def test_values(tmp_path: Path, text: str, ours: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("worker_class = 'gevent'", "there are no greenlets; give threads = 100 or so"),
+        ("worker_class = 'eventlet'", "not here: give worker_class = gevent"),
+        ("worker_class = 'gevent_wsgi'", "not here: give worker_class = gevent"),
         ("worker_class = 'uvicorn.workers.UvicornWorker'", "an ASGI application needs an ASGI"),
         ("limit_request_line = 0", "there is always a limit; give it as a number"),
         ("cert_reqs = 7", "must be 0, 1 or 2"),

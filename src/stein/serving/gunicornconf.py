@@ -34,9 +34,13 @@ __all__ = [
 ]
 
 DEFAULT_SOURCE: Final = "gunicorn's default"
-#: The kinds of gunicorn's workers that have an equivalent, and whether they have threads.
-KINDS: Final = {"sync": False, "syncworker": False, "gthread": True, "threadworker": True}
-GREENLETS: Final = frozenset({"gevent", "eventlet", "gevent_wsgi", "gevent_pywsgi", "ggevent"})
+#: The kinds of gunicorn's workers that have an equivalent, and whether several calls are under way
+#: in them.
+KINDS: Final = {
+    "sync": False, "syncworker": False, "gthread": True, "threadworker": True,
+    "gevent": True, "geventworker": True,
+}  # fmt: skip
+GREENLETS: Final = frozenset({"gevent", "geventworker"})
 SCHEME_FIELDS: Final = {
     "X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on",
 }  # fmt: skip
@@ -417,18 +421,32 @@ class Turning:
     def _group(self, each: Said) -> None:
         self._give("group", each.text or None, each)
 
+    @property
+    def _kind(self) -> str:
+        """What workers are to be, by the last part of the name."""
+        each = self._said.get("worker_class")
+        return "sync" if each is None else each.text.rpartition(".")[2].lower()
+
+    def _threads(self, each: Said) -> None:
+        if self._kind not in GREENLETS:  # which have no use for them there
+            self._give("threads", each.value, each)
+
+    def _worker_connections(self, each: Said) -> None:
+        ours = "threads" if self._kind in GREENLETS else "limit_connections"
+        self._give(ours, each.value, each)
+
     def _worker_class(self, each: Said) -> None:
-        name = each.text.rpartition(".")[2].lower()
-        if name in KINDS:
-            self._file.threaded = KINDS[name]
+        if self._kind in KINDS:
+            self._file.threaded = KINDS[self._kind]
+            if self._kind in GREENLETS:
+                self._give("worker_kind", "gevent", each)
             return
-        if name in GREENLETS or "gevent" in name or "eventlet" in name:
-            self._refuse(
-                each, "there are no greenlets; give threads = 100 or so: a thread is held only "
-                "while the application runs, not by slow clients",
-            )  # fmt: skip
+        if "gevent" in self._kind or "eventlet" in self._kind:
+            self._refuse(each, "give worker_class = gevent: there is one kind of greenlets")
         else:
-            self._refuse(each, "sync and gthread are understood; " + TABLE["asgi_loop"].note)
+            self._refuse(
+                each, "sync, gthread and gevent are understood; " + TABLE["asgi_loop"].note
+            )
 
 
 def is_default(row: Row, value: object) -> bool:
