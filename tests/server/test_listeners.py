@@ -409,3 +409,37 @@ def test_socket_activation(tmp_path: Path) -> None:
         assert process.returncode == 0, errors
         assert re.search(r"listens on +http://127\.0\.0\.1:\d+, unix:", banner)
         assert path.exists()
+
+
+# -- several servers on one port ------------------------------------------------------------------
+
+shared = pytest.mark.skipif(
+    not hasattr(socket, "SO_REUSEPORT") or sys.platform == "win32", reason="no SO_REUSEPORT"
+)
+
+
+@shared
+def test_servers_that_both_want_it_share_a_port() -> None:
+    with listening("127.0.0.1:0", reuse_port=True) as (first,):
+        address = "{}:{}".format(*first.getsockname())
+        with listening(address, reuse_port=True) as (second,):
+            assert second.getsockname() == first.getsockname()
+
+
+@shared
+def test_one_that_does_not_want_it_shares_nothing() -> None:
+    with listening("127.0.0.1:0") as (first,):
+        address = "{}:{}".format(*first.getsockname())
+        text = complaint(address, reuse_port=True)
+        assert "the port is in use" in text
+        assert "has to be started with reuse_port, too, and by the same user" in text
+    with listening("127.0.0.1:0", reuse_port=True) as (first,):
+        text = complaint("{}:{}".format(*first.getsockname()))
+        assert "the port is in use" in text
+        assert "reuse_port" not in text
+
+
+def test_a_system_that_knows_no_shared_ports_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "SO_REUSEPORT", raising=False)
+    text = complaint("127.0.0.1:0", reuse_port=True)
+    assert "with reuse_port: this system has no SO_REUSEPORT" in text

@@ -108,3 +108,12 @@ def test_greenlets_are_not_forked() -> None:
     assert complaint(worker_kind="gevent", preload=True).startswith(
         "preload does not go with worker_kind='gevent'"
     )
+
+
+@pytest.mark.parametrize("address", ["unix:/run/x", "fd:3", "systemd:"])
+def test_only_a_port_can_be_shared(address: str) -> None:
+    text = complaint(bind=("127.0.0.1:0", address), reuse_port=True)
+    assert text == (
+        f"reuse_port is for ports, and bind={address!r} is none: leave one of them out."
+    )
+    assert Settings(bind=("127.0.0.1:0", ":8000"), reuse_port=True).reuse_port

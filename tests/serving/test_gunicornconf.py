@@ -168,7 +168,7 @@ def test_a_refused_setting_at_its_default_asks_for_nothing(tmp_path: Path, name:
         ("chdir = '/srv'", {"chdir": "/srv"}),
         ("secure_scheme_headers = {'X-FORWARDED-PROTO': 'https'}", {}),
         ("sendfile = True", {}),
-        ("worker_tmp_dir = '/dev/shm'\nreuse_port = True", {}),
+        ("worker_tmp_dir = '/dev/shm'\nreuse_port = True", {"reuse_port": "on"}),
         (
             "statsd_host = 'unix:///run/statsd'\ndogstatsd_tags = 'a:b,c:d'",
             {"statsd": "unix:/run/statsd", "statsd_tags": ("a:b", "c:d")},

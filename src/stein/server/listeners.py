@@ -65,6 +65,12 @@ def _open(address: str, settings: Settings) -> list[socket.socket]:
 
 def _open_tcp(address: str, settings: Settings) -> socket.socket:
     host, port = _split_tcp(address)
+    if settings.reuse_port and not hasattr(socket, "SO_REUSEPORT"):
+        message = (
+            f"cannot bind {address!r} with reuse_port: this system has no SO_REUSEPORT. "
+            "Leave reuse_port out, and give each server a port of its own."
+        )
+        raise BindError(message)
     try:
         found = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -81,14 +87,14 @@ def _open_tcp(address: str, settings: Settings) -> socket.socket:
     failure: OSError | None = None
     for item in found:
         try:
-            return _listen_tcp(item, dual=not host, backlog=settings.backlog)
+            return _listen_tcp(item, settings, dual=not host)
         except OSError as error:
             failure = failure or error
             if error.errno not in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}:
                 failure = error
                 break
     assert failure is not None  # noqa: S101 - getaddrinfo never gives an empty list
-    raise BindError(_explain(address, port, failure)) from failure
+    raise BindError(_explain(address, port, failure, shared=settings.reuse_port)) from failure
 
 
 def _split_tcp(address: str) -> tuple[str, int]:
@@ -104,29 +110,36 @@ def _split_tcp(address: str) -> tuple[str, int]:
     return match["v6"] if match["v6"] is not None else match["host"], int(match["port"])
 
 
-def _listen_tcp(item: tuple[Any, ...], *, dual: bool, backlog: int) -> socket.socket:
+def _listen_tcp(item: tuple[Any, ...], settings: Settings, *, dual: bool) -> socket.socket:
     """Listen on one result of ``getaddrinfo``."""
     family, kind, protocol, _, where = item
     sock = socket.socket(family, kind, protocol)
     try:
         if os.name == "posix":  # elsewhere it would let two servers share the port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if settings.reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             # Without this it depends on the machine whether IPv4 clients get in.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
         sock.bind(where)
-        sock.listen(backlog)
+        sock.listen(settings.backlog)
     except BaseException:
         sock.close()
         raise
     return sock
 
 
-def _explain(address: str, port: int, error: OSError) -> str:
+def _explain(address: str, port: int, error: OSError, *, shared: bool) -> str:
     """Why an address could not be bound, and what to do."""
     if error.errno == errno.EADDRINUSE:
         holder = _holder_of(port)
         by = f" by {holder}" if holder else ""
+        if shared:
+            return (
+                f"cannot bind {address!r}: the port is in use{by}. To share it that program has to "
+                "be started with reuse_port, too, and by the same user."
+            )
         return (
             f"cannot bind {address!r}: the port is in use{by}. "
             "Stop that program, or choose another --port; port 0 takes a free one."

@@ -96,6 +96,12 @@ class Settings:
         2048, "How many connections the kernel may queue before they are accepted.",
         group="Serving", minimum=1,
     )  # fmt: skip
+    reuse_port: bool = setting(
+        False,
+        "Let other servers of the same user, who are told so too, listen on the same port; Linux "
+        "spreads the connections over them. Workers of one server share its sockets without it.",
+        group="Serving",
+    )
     unix_mode: int = setting(
         0o660, "Permission bits of a Unix socket, in octal.", group="Serving", metavar="OCTAL"
     )
@@ -464,6 +470,9 @@ class Settings:
         """Give what does not go together, and what only its own rule can refuse."""
         if not self.bind:
             yield "bind=() listens nowhere: give an address, e.g. 127.0.0.1:5000."
+        for each in self.bind if self.reuse_port else ():
+            if each.startswith(("unix:", "fd:", "systemd:")):
+                yield f"reuse_port is for ports, and bind={each!r} is none: leave one of them out."
         if self.client_cert != "none" and self.client_ca is None:
             yield (
                 f"client_cert={self.client_cert!r} needs authorities to check against: "

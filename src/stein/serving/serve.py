@@ -47,7 +47,7 @@ SUPERVISED: Final = (
 )  # fmt: skip
 #: Settings that are read at the start only, and not at a reload.
 AT_START: Final = (
-    "bind", "backlog", "unix_mode", "user", "group", "control", "pid_file",
+    "bind", "backlog", "reuse_port", "unix_mode", "user", "group", "control", "pid_file",
     "access_log_file", "error_log_file", "on_start", "when_ready", "worker_exit", "statsd",
     "statsd_prefix", "statsd_tags",
 )  # fmt: skip
