@@ -277,6 +277,6 @@ def test_nothing_grows_from_one_run_to_the_next() -> None:
         watch.seen.clear()
         gc.collect()
         sizes.append(sum(1 for each in gc.get_objects() if not is_coverages(each)))
-    # What the interpreter keeps for itself comes and goes, some dozens at a time; one object for
-    # each request would be hundreds more after each run.
-    assert min(sizes[3:]) <= min(sizes[1:3]) + 50, sizes
+    # What the interpreter keeps for itself comes and goes, up to a hundred at a time; one object
+    # for each request would be more than three hundred after each run.
+    assert min(sizes[3:]) <= min(sizes[1:3]) + 200, sizes
