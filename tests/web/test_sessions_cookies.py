@@ -297,6 +297,7 @@ def test_a_look_at_a_bomb_ends_early() -> None:
         ("mysession=abc; session=def", None),
         ("a=session=; session=def", None),
         ('session="abc"', None),
+        ('session=abc";session=b', None),
     ],
 )
 def test_a_cookie_is_found_where_that_is_easy(field: str, value: str | None) -> None:

@@ -30,7 +30,7 @@ def value_of(name: str, field: str) -> str | None:
     if before and before[-1] not in "; ":
         return None  # another name that ends like it, or it stands in a value
     value = after.partition(";")[0].strip()
-    return None if value[:1] == '"' else value
+    return None if '"' in value else value
 
 
 def peek(value: str) -> bytes:
