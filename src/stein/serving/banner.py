@@ -59,8 +59,8 @@ def model(settings: Settings, *, supervised: bool = False) -> str:
     if supervised:
         workers = settings.workers
         each = " each" if workers > 1 else ""
-        most = "one request at a time" if count == 1 else f"up to {count} requests at once"
         kind = "greenlet" if settings.worker_kind == "gevent" else "thread"
+        most = "one request at a time" if count == 1 else f"up to {count} requests at once"
         return (
             f"{workers} worker{'s' * (workers != 1)} of {count} {kind}{'s' * (count != 1)}: "
             f"{most}{each}"

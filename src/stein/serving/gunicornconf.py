@@ -34,13 +34,13 @@ __all__ = [
 ]
 
 DEFAULT_SOURCE: Final = "gunicorn's default"
-#: The kinds of gunicorn's workers that have an equivalent, and whether several calls are under way
-#: in them.
+#: How gunicorn calls workers whose threads are greenlets.
+GREENLETS: Final = frozenset({"gevent", "geventworker"})
+#: The kinds of gunicorn's workers that have an equivalent, and whether they have threads.
 KINDS: Final = {
     "sync": False, "syncworker": False, "gthread": True, "threadworker": True,
-    "gevent": True, "geventworker": True,
+    **dict.fromkeys(GREENLETS, True),
 }  # fmt: skip
-GREENLETS: Final = frozenset({"gevent", "geventworker"})
 SCHEME_FIELDS: Final = {
     "X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on",
 }  # fmt: skip
@@ -440,8 +440,7 @@ class Turning:
             self._file.threaded = KINDS[self._kind]
             if self._kind in GREENLETS:
                 self._give("worker_kind", "gevent", each)
-            return
-        if "gevent" in self._kind or "eventlet" in self._kind:
+        elif "gevent" in self._kind or "eventlet" in self._kind:
             self._refuse(each, "give worker_class = gevent: there is one kind of greenlets")
         else:
             self._refuse(
