@@ -67,7 +67,7 @@ class Channel:
         self.engine = engine
         self.sock = sock
         self.fd: int = sock.fileno()
-        self.is_tls = not isinstance(sock, socket.socket)
+        self.is_tls = hasattr(sock, "handshake")  # a TLSSocket, whose module takes 4 MB to import
         self._recv = sock.recv
         self._send = sock.send
         self.deadline = NEVER
