@@ -4,6 +4,7 @@ The same checks as in ``tests/live``, where they take seconds::
 
     python bench/processes.py reloads --reloads 50 --upgrades 10
     python bench/processes.py kills --seconds 60
+    python bench/processes.py recycling --seconds 60
     python bench/processes.py soak --requests 2000000
 """
 
@@ -77,6 +78,33 @@ def kills(options: argparse.Namespace, folder: Path) -> list[str]:
     return [] if len(lost) == held and abs(failed - held) <= allowed else ["the counts differ"]
 
 
+def recycling(options: argparse.Namespace, folder: Path) -> list[str]:
+    """Workers that all reach max_requests together, and workers that leak, under load."""
+    faults: list[str] = []
+    for program, reason, *limits in (
+        ("tests.live.load:numbered", "max_requests", "--max-requests", "3000"),
+        ("tests.live.load:leaking", "max_rss", "--max-rss", "60m"),
+    ):
+        with Supervised(program, "-w", "4", *limits, *QUIET, folder=folder) as server:
+            fewest = 4
+            with Load(server.port, options.clients) as load:
+                end = time.monotonic() + options.seconds / 2
+                while time.monotonic() < end:
+                    threading.Event().wait(0.02)
+                    fewest = min(fewest, len(server.workers()))
+            count = server.ask()["restarts"].get(reason, 0)
+            largest = max(weight(pid)[0] for pid in server.workers().values())
+        print(
+            f"{reason}: {count} replaced, {load.result.answered} answered, "
+            f"{len(load.result.failures)} failed, never fewer than {fewest} ready of 4, "
+            f"the largest at the end {largest >> 10} MiB"
+        )
+        faults += load.result.failures
+        faults += [f"{reason}: fewer than 3 were ready"] * (fewest < 3)
+        faults += [f"{reason}: none was replaced"] * (not count)
+    return faults
+
+
 def soak(options: argparse.Namespace, folder: Path) -> list[str]:
     """Many requests; memory and descriptors must be flat after the first tenth."""
     faults: list[str] = []
@@ -105,7 +133,7 @@ def weight(pid: int) -> tuple[int, int]:
 def main() -> None:
     """Run what the command line names; exit code 1 if anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("what", choices=["reloads", "kills", "soak"])
+    parser.add_argument("what", choices=["reloads", "kills", "recycling", "soak"])
     parser.add_argument("--reloads", type=int, default=50)
     parser.add_argument("--upgrades", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=60.0)
@@ -113,9 +141,8 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=6)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        faults = {"reloads": reloads, "kills": kills, "soak": soak}[options.what](
-            options, Path(folder)
-        )
+        tasks = {"reloads": reloads, "kills": kills, "recycling": recycling, "soak": soak}
+        faults = tasks[options.what](options, Path(folder))
     for fault in faults[:20]:
         print(fault)
     print(f"{options.what}: {len(faults)} faults")

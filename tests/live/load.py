@@ -29,6 +29,15 @@ def numbered(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [body]
 
 
+_leaked: list[bytes] = []
+
+
+def leaking(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """The same, and each request leaves 32 KiB behind."""
+    _leaked.append(bytes(range(256)) * 128)
+    return numbered(environ, start_response)
+
+
 @dataclass
 class Result:
     """What the clients have seen."""

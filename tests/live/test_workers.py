@@ -230,6 +230,29 @@ def test_one_that_has_grown_is_replaced(program: Path) -> None:
         assert "of memory, more than 80 MiB" in server.log
 
 
+@pytest.mark.timeout(120)
+def test_a_leak_is_held_in_bounds_and_no_request_fails(tmp_path: Path) -> None:
+    limits = ("--max-rss", "40m")
+    with Supervised(
+        "tests.live.load:leaking", "-w", "3", *limits, *QUIET, folder=tmp_path
+    ) as server:
+        fewest, most = 3, 0
+        with Load(server.port) as load:
+
+            def enough() -> bool:
+                nonlocal fewest, most
+                status = server.ask()
+                ready = [each for each in status["workers"] if each["state"] == "ready"]
+                fewest, most = min(fewest, len(ready)), max(most, len(status["workers"]))
+                return bool(status["restarts"].get("max_rss", 0) >= 4)
+
+            until(enough)
+        assert load.result.failures == []
+        # One at a time, a new one before the old: never fewer than wanted, never two more.
+        assert fewest == 3
+        assert most <= 5  # the new one, and the old one that finishes what it has
+
+
 def test_requests_that_go_down_with_a_worker_are_named(program: Path) -> None:
     access = program / "access.jsonl"
     arguments = ("-w", "1", "--access-log", "json", "--access-log-file", str(access))
