@@ -283,6 +283,9 @@ class Board:
         )
 
     def _read_thread(self, begin: int, number: int, offset: int) -> ThreadSnapshot | None:
+        # PERF: there may be thousands of places, of which most were never used.
+        if not self._is_used(offset):
+            return None
         record = self._read_record(offset)
         role, native_id = struct.unpack_from("@qq", record, layout.ROLE)
         if role not in {layout.THREAD, layout.LOST_THREAD}:
@@ -295,10 +298,16 @@ class Board:
         return ThreadSnapshot(number, name, native_id, state, request)
 
     def _read_queued(self, begin: int, offset: int) -> HeldRequest | None:
+        if not self._is_used(offset):
+            return None
         record = self._read_record(offset)
         (role,) = struct.unpack_from("@q", record, layout.ROLE)
         state = layout.HELD_STATES.get(role)
         return self._held(begin, record, state) if state is not None else None
+
+    def _is_used(self, offset: int) -> bool:
+        (role,) = struct.unpack_from("@q", self._memory, offset + layout.ROLE)
+        return role != layout.UNUSED  # type: ignore[no-any-return]
 
     def _read_record(self, offset: int) -> bytes:
         """A thread's place, not in the middle of being written."""

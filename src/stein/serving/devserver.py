@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from stein.server.listeners import close_listener, open_listeners
-from stein.server.server import Server
+from stein.server.server import Server, name_of
 from stein.serving.devlog import DevelopmentLog, say
 from stein.serving.devsettings import TLS, context_of, settings_for
 from stein.serving.lentsocket import LentSocket
@@ -208,7 +208,7 @@ class BaseWSGIServer:
         configure_error_log(self.settings.log_level)
         return Server(
             self._application(), replace(self.settings, **settings), observer=observer,
-            tls=self.ssl_context, listeners=listeners,
+            tls=self.ssl_context, listeners=listeners, name=name_of(self.app),
         )  # fmt: skip
 
     def run_engine(self, engine: Server) -> None:
