@@ -40,7 +40,7 @@ def test_trust_comes_slowly_and_goes_at_once() -> None:
     trust = Trust()
     calls = 0
     while not trust.holds("/"):
-        trust.learn("/", 0.0)
+        trust.learn("/", 0.00001)
         calls += 1
     assert calls > 1
     trust.learn("/", module.BRIEF)
@@ -48,18 +48,21 @@ def test_trust_comes_slowly_and_goes_at_once() -> None:
     trust.learn("/", module.BRIEF * 1.01)
     again = 0
     while not trust.holds("/"):
-        trust.learn("/", 0.0)
+        trust.learn("/", 0.00001)
         again += 1
     assert again > calls
     assert not trust.holds("/other")
+    for _ in range(1000):
+        trust.learn("/trifle", 0.0)
+    assert not trust.holds("/trifle")
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_PATHS", 10)
     trust = Trust()
     for number in range(100):
-        trust.learn(f"/{number}", 0.0)
-        assert len(trust._paths) <= 10
+        trust.learn(f"/{number}", 0.00001)
+        assert len(trust.wanting) <= 10
 
 
 # -- the batch alone ------------------------------------------------------------------------------
@@ -87,7 +90,7 @@ class FakeCall:
 def test_each_answer_is_sent_once_in_order_and_soon(
     calls: list[tuple[float, bool]],
 ) -> None:
-    batch = Batch(Trust(), deque())
+    batch = Batch(deque())
     batch.open = True
     kept: list[FakeCall] = []
     done: list[FakeCall] = []
@@ -95,12 +98,13 @@ def test_each_answer_is_sent_once_in_order_and_soon(
     for passed, keeps in calls:
         now += passed
         call: Any = FakeCall(now, b"x" if keeps else None, done)
-        assert batch.take(call) is keeps
         if keeps:
+            batch.keep(call)
             kept.append(call)
         assert len(batch.calls) < module.MOST
         waiting = [each for each, _ in batch.calls]
-        assert all(now - each.exchange.left < module.LONGEST for each in waiting)
+        if keeps:
+            assert all(now - each.exchange.left < module.LONGEST for each in waiting)
         assert [*done, *waiting] == kept
     batch.send(leading=True)
     assert done == kept
@@ -113,14 +117,14 @@ def test_what_is_kept_stands_on_the_board_until_it_is_sent() -> None:
     place.begin(1, seats=1)
     place.note_peer(7, "192.0.2.1")
     places = deque([place.extra("sending")])  # noqa: S610 - no SQL
-    batch = Batch(Trust(), places)
+    batch = Batch(places)
     done: list[FakeCall] = []
     for number in (1, 2):  # the second finds no place, and is kept all the same
         call: Any = FakeCall(5.0, b"x", done)
         call.exchange.line = RequestLine("GET", "/a?b", "/a", "b", "HTTP/1.1", None)
         call.exchange.connection = SimpleNamespace(id=7)
         call.exchange.number = number
-        assert batch.take(call)
+        batch.keep(call)
     (held,) = board.read_worker(0).requests
     assert (held.target, held.connection, held.number, held.peer) == ("/a?b", 7, 1, "192.0.2.1")
     assert held.state == "sending"
@@ -164,7 +168,7 @@ def trust(server: Server, *paths: str) -> None:
     crew = crew_of(server)
     for path in paths:
         while not crew.trust.holds(path):
-            crew.trust.learn(path, 0.0)
+            crew.trust.learn(path, 0.00001)
 
 
 @pytest.fixture(autouse=True)
@@ -301,6 +305,28 @@ def test_the_monitor_sends_what_a_leader_has_kept_who_blocks(stack: ExitStack) -
         until(lambda: len(seen) == 3 + 3 + 2 + 1)
         tally = crew_of(server)._engine.tally
         until(lambda: tally._count == 9)
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_path_that_has_blocked_is_not_trusted_any_more(
+    threads: int, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stein.server.crew.BRIEF", 0.0005)
+    monkeypatch.setattr(module, "BRIEF", 0.0005)
+    monkeypatch.setattr("stein.server.crew.SLOW", 0.001)
+    stage = Stage()
+    with serving(stage, threads=threads, linger_timeout=0.01) as server:
+        other, blocked = connected(server, stack, 2)
+        trust(server, "/quick", "/either")
+        stage.blocks = True
+        with one_turn(server):
+            other.send(request("/quick"))
+            blocked.send(request("/either"))
+        until(lambda: "/either" in stage.entered)
+        stage.gate.set()
+        assert blocked.answer().body == b"/either"
+        assert other.answer().body == b"/quick"
+        until(lambda: not crew_of(server).trust.holds("/either"))
 
 
 @pytest.mark.parametrize("threads", [1, 4])

@@ -9,7 +9,8 @@ Decision.
     In a turn of several events the leader keeps the answers of brief calls, and sends them when
     there are :data:`MOST`, when the first has waited for :data:`LONGEST`, before anything begins
     that may take longer than a brief call, and at the end of the turn.
-    Which calls are brief is learnt by path: after some in a row that took less than
+    Calls that take next to nothing are not worth it: the client has no time to fall asleep between
+    two answers.  Which calls are brief is learnt by path: after some in a row that took less than
     :data:`BRIEF`; one that took longer takes the trust away for many more.
 Danger.
     A trusted path may block all the same.  The monitor, as it takes the lead away, sends what
@@ -33,11 +34,12 @@ if TYPE_CHECKING:
     from stein.server.call import Call
     from stein.server.places import ThreadPlace
 
-__all__ = ["BRIEF", "LARGEST", "LONGEST", "MOST", "Batch", "Trust"]
+__all__ = ["BRIEF", "LARGEST", "LONGEST", "MOST", "TRIFLE", "Batch", "Trust"]
 
 MOST: Final = 16  #: answers
 LONGEST: Final = 0.0002  #: seconds from the end of the first call
 BRIEF: Final = 0.0001  #: seconds that a call may take
+TRIFLE: Final = 0.000003  #: seconds; an answer that took less is sent at once
 LARGEST: Final = 16384  #: bytes of a body that is kept
 
 _PROOF: Final = 8  # brief calls in a row that make a path trusted
@@ -49,20 +51,19 @@ class Trust:
     """Which paths have brief calls.  The leader; two at once may lose a lesson."""
 
     def __init__(self) -> None:
-        # 0: trusted; otherwise how many brief calls are wanting, below 0
-        self._paths: dict[str, int] = {}
+        #: by path, how many brief calls are wanting, below 0; 0: it is trusted
+        self.wanting: dict[str, int] = {}
 
     def holds(self, path: str) -> bool:
         """Whether the next call of a path will be brief, as far as one can know."""
-        return self._paths.get(path, -_PROOF) == 0
+        return self.wanting.get(path) == 0
 
     def learn(self, path: str, took: float) -> None:
         """Note how many seconds a call took."""
-        paths = self._paths
-        wanting = paths.get(path, -_PROOF)
+        paths = self.wanting
         if took > BRIEF:
             paths[path] = -_PENANCE
-        elif wanting:
+        elif took > TRIFLE and (wanting := paths.get(path, -_PROOF)):
             paths[path] = wanting + 1
             if len(paths) > _MOST_PATHS:
                 paths.clear()
@@ -73,50 +74,32 @@ class Batch:
 
     Threads: the leader; :meth:`send` also the monitor, at the same time.
 
-    :param trust: what is known of the paths.
     :param places: on the board, for what is kept; empty if nobody would look.
     """
 
-    def __init__(self, trust: Trust, places: deque[ThreadPlace]) -> None:
-        self._trust = trust
+    def __init__(self, places: deque[ThreadPlace]) -> None:
         self._places = places
         self.open = False  #: there are several events in this turn
         #: whose answers are kept, and where that is shown
         self.calls: deque[tuple[Call, ThreadPlace | None]] = deque()
         self._until = 0.0
 
-    def admit(self, path: str) -> bool:
-        """Tell whether the answer of the call that begins now may be kept.
-
-        If nobody knows how long it will take, what is kept is sent before.
-        """
-        if self._trust.holds(path):
-            return True
-        if self.calls:
-            self.send(leading=True)
-        return False
-
-    def take(self, call: Call) -> bool:
-        """Keep the answer of a call that has ended, if it is to be kept; false if not.
+    def keep(self, call: Call) -> None:
+        """Keep the answer of a call that has ended, if it is to be kept, and send what is due.
 
         The call's connection stays in the call until the answer is sent.
         """
-        exchange = call.exchange
-        left = exchange.left
-        self._trust.learn(exchange.line[2], left - exchange.entered)
+        left = call.exchange.left
         calls = self.calls
-        kept = call.kept is not None
-        if kept:
-            if not calls:
-                self._until = left + LONGEST
-            shown: ThreadPlace | None = None
-            if self._places:
-                shown = self._places.popleft()
-                shown.enter(exchange, left)
-            calls.append((call, shown))
-        if calls and (left >= self._until or len(calls) >= MOST):
+        if not calls:
+            self._until = left + LONGEST
+        shown: ThreadPlace | None = None
+        if self._places:
+            shown = self._places.popleft()
+            shown.enter(call.exchange, left)
+        calls.append((call, shown))
+        if left >= self._until or len(calls) >= MOST:
             self.send(leading=True)
-        return kept
 
     def send(self, *, leading: bool) -> None:
         """Send what is kept, and give the connections back.

@@ -46,7 +46,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from stein.clock import monotonic
-from stein.server.batch import MOST, Batch, Trust
+from stein.server.batch import BRIEF, MOST, TRIFLE, Batch, Trust
 from stein.server.deadlines import NEVER, Entry
 from stein.server.member import Worker
 from stein.server.monitor import Monitor
@@ -164,7 +164,7 @@ class Crew(Roster):
     # -- the life of a thread -----------------------------------------------------------------
 
     def _enlist(self, name: str) -> Worker:
-        return Worker(name, Batch(self.trust, self._kept_places), told=self._told)
+        return Worker(name, Batch(self._kept_places), told=self._told)
 
     def _work(self, worker: Worker) -> None:
         """Do what the thread is given, a call or the lead (``None``), until the crew stops."""
@@ -297,8 +297,12 @@ class Crew(Roster):
             or (pace.unsettled and path not in pace.fast_paths)
         ):
             return self._hand_over(call, worker)
+        keeps = False
         if batch.open:
-            worker.keeps = batch.admit(path)
+            # PERF: Trust.holds, written out (bench: hello).
+            worker.keeps = keeps = self.trust.wanting.get(path) == 0
+            if not keeps and batch.calls:
+                batch.send(leading=True)
         # PERF: _lay_token and _take_token, written out (bench: hello-16).
         self.token.append(call)
         if self.monitor.sleeps:
@@ -310,9 +314,13 @@ class Crew(Roster):
             leading = True
         except IndexError:
             leading = False
+        if batch.open and (took > BRIEF or (not keeps and took > TRIFLE)):
+            self.trust.learn(path, took)
         if took < SLOW and leading:
             worker.call = None
-            if not batch.open or not batch.take(call):
+            if call.kept is not None:
+                batch.keep(call)
+            else:
                 call.connection.after_call(call, True, True)
             self.last_inline = exchange.left
             if pace.share:
@@ -326,15 +334,23 @@ class Crew(Roster):
         """With ``threads=1``: run a call; as :meth:`_begin`."""
         batch = worker.batch
         exchange = call.exchange
+        keeps = False
         if batch.open and not self._watched:
-            worker.keeps = batch.admit(exchange.line[2])
+            worker.keeps = keeps = self.trust.wanting.get(exchange.line[2]) == 0
+            if not keeps and batch.calls:
+                batch.send(leading=True)
         call.run(worker)
-        if self._watched or exchange.left - exchange.entered > SLOW:
+        took = exchange.left - exchange.entered
+        if batch.open and (took > BRIEF or (not keeps and took > TRIFLE)):
+            self.trust.learn(exchange.line[2], took)
+        if self._watched or took > SLOW:
             self._end(call, worker, leading=True)
             return False
         worker.call = None
         self.last_inline = exchange.left
-        if not batch.open or not batch.take(call):
+        if call.kept is not None:
+            batch.keep(call)
+        else:
             call.connection.after_call(call, True, True)
         return True
 
