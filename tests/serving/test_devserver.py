@@ -52,6 +52,12 @@ def failing(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return pieces()
 
 
+def test_it_is_shown_by_the_name_of_its_application() -> None:
+    server = make_server("127.0.0.1", 0, failing)
+    with server.make_engine([server.socket], lambda _: None) as engine:
+        assert engine.board.application == f"{__name__}:failing"
+
+
 # -- what it is ---------------------------------------------------------------------------------
 
 
