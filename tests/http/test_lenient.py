@@ -124,6 +124,12 @@ def test_all_faults_are_told() -> None:
         pytest.param(head(line=b"GET /#x HTTP/2.0\r\n"), id="version"),
         pytest.param(head(line=b"GET #x HTTP/1.1\r\n"), id="fragment alone"),
         pytest.param(head(line=b"GET /#x y HTTP/1.1\r\n"), id="blank in the fragment"),
+        pytest.param(head(line=b"GET /#a\nGET\t/b\0 HTTP/1.1\r\n"), id="line feed in the fragment"),
+        pytest.param(head(host=b"Host: /a\nX: 1\0\r\n"), id="line feed in a path as Host"),
+        pytest.param(
+            head(b"Content-Length: a\nX: c\0", b"Transfer-Encoding: chunked"),
+            id="line feed in a length that does not count",
+        ),
     ],
 )
 def test_what_stays_refused(data: bytes) -> None:
@@ -145,6 +151,16 @@ def test_limits_hold() -> None:
     with pytest.raises(RequestError) as caught:
         feed_for_ever(reader)
     assert caught.value.status == 431
+
+
+def test_what_is_cut_off_counts_for_the_limits() -> None:
+    length = b"Content-Length: " + b"1" * 4000
+    fields = [length, b"Transfer-Encoding: chunked"]
+    with pytest.raises(RequestError):
+        Reading(limits=Limits(header_bytes=1000)).read(head(*fields, line=b"GET /#a HTTP/1.1\r\n"))
+    line = b"GET /#" + b"a" * 1000 + b" HTTP/1.1\r\n"
+    with pytest.raises(RequestError):
+        Reading(limits=Limits(request_line=100)).read(head(line=line))
 
 
 def feed_for_ever(reader: RequestReader) -> None:

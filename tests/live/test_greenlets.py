@@ -93,6 +93,10 @@ def app(environ, start_response):
         else:
             tasks.put("taken")
         text = "released"
+    elif kind == "stray":
+        import gevent
+        gevent.Timeout(0.02).start()  # never cancelled
+        text = "left a time-out behind"
     elif kind == "computes":
         text = computes(float(argument))
     elif kind == "digest":
@@ -183,6 +187,16 @@ def shown(server: Supervised, what: str) -> int:
 
 def loads_gevent(pid: int) -> bool:
     return "gevent" in Path(f"/proc/{pid}/maps").read_text("ascii")
+
+
+def test_a_time_out_that_a_view_leaves_behind_ends_no_thread_of_the_crew(program: Path) -> None:
+    with serving(program, "--threads", "3") as server:
+        for _ in range(5):
+            assert answer(connect(server, "/stray")) == (200, b"left a time-out behind")
+        # They are raised in whatever runs by then, another call for example; the crew goes on.
+        assert answer(connect(server, "/sleep/0.2"))[0] in {200, 500}
+        assert {answer(connect(server, "/crowd/1"))[0] for _ in range(10)} == {200}
+        assert server.log.count("is ready") == 1  # it is the same worker
 
 
 def test_a_thousand_calls_wait_at_once_in_one_process_of_one_thread(program: Path) -> None:

@@ -57,11 +57,12 @@ def test_trust_comes_slowly_and_goes_at_once() -> None:
     assert not trust.holds("/trifle")
 
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("took", [0.00001, module.BRIEF * 2])
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch, took: float) -> None:
     monkeypatch.setattr(module, "_MOST_PATHS", 10)
     trust = Trust()
     for number in range(100):
-        trust.learn(f"/{number}", 0.00001)
+        trust.learn(f"/{number}", took)
         assert len(trust.wanting) <= 10
 
 
@@ -84,6 +85,24 @@ class FakeCall:
 
     def after_call(self, call: FakeCall, _leading: bool, _usual: bool, _sent: object) -> None:  # noqa: FBT001
         self._done.append(call)
+
+
+def test_a_failure_with_one_answer_is_not_that_of_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    batch = Batch(deque())
+    done: list[FakeCall] = []
+    calls: list[Any] = [FakeCall(0.0, b"x", done) for _ in range(3)]
+    posted: list[object] = []
+    calls[1].after_call = None  # cannot be called
+    calls[1].close = lambda: None
+    calls[1].engine.post = posted.append
+    for call in calls:
+        batch.keep(call)
+    batch.send(leading=True)
+    assert done == [calls[0], calls[2]]
+    assert posted == [calls[1].close]
+    assert "internal error after a call" in caplog.text
 
 
 @given(st.lists(st.tuples(st.floats(0, module.LONGEST), st.booleans()), max_size=100))
@@ -118,13 +137,19 @@ def test_what_is_kept_stands_on_the_board_until_it_is_sent() -> None:
     place.note_peer(7, "192.0.2.1")
     places = deque([place.extra("sending")])  # noqa: S610 - no SQL
     batch = Batch(places)
+    thread = place.thread("a")
     done: list[FakeCall] = []
     for number in (1, 2):  # the second finds no place, and is kept all the same
         call: Any = FakeCall(5.0, b"x", done)
         call.exchange.line = RequestLine("GET", "/a?b", "/a", "b", "HTTP/1.1", None)
         call.exchange.connection = SimpleNamespace(id=7)
         call.exchange.number = number
+        call.worker = SimpleNamespace(place=thread)
+        thread.enter(call.exchange, 1.0)
         batch.keep(call)
+        # It does not stand there twice.
+        assert thread.since[0] == (0.0 if number == 1 else 1.0)
+    thread.leave()
     (held,) = board.read_worker(0).requests
     assert (held.target, held.connection, held.number, held.peer) == ("/a?b", 7, 1, "192.0.2.1")
     assert held.state == "sending"
@@ -175,9 +200,16 @@ def trust(server: Server, *paths: str) -> None:
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stall of the machine neither makes a path slow nor sends what is kept."""
     monkeypatch.setattr(module, "BRIEF", 5.0)
+    monkeypatch.setattr("stein.server.crew.BRIEF", 5.0)
     monkeypatch.setattr(module, "LONGEST", 5.0)
     monkeypatch.setattr("stein.server.crew.SLOW", 5.0)
     monkeypatch.setattr("stein.server.pace.SLOW", 5.0)
+
+
+def nothing_is_brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a call takes from now on is longer."""
+    monkeypatch.setattr(module, "BRIEF", -1.0)
+    monkeypatch.setattr("stein.server.crew.BRIEF", -1.0)
 
 
 @pytest.fixture
@@ -311,13 +343,11 @@ def test_the_monitor_sends_what_a_leader_has_kept_who_blocks(stack: ExitStack) -
 def test_a_path_that_has_blocked_is_not_trusted_any_more(
     threads: int, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stein.server.crew.BRIEF", 0.0005)
-    monkeypatch.setattr(module, "BRIEF", 0.0005)
-    monkeypatch.setattr("stein.server.crew.SLOW", 0.001)
     stage = Stage()
     with serving(stage, threads=threads, linger_timeout=0.01) as server:
         other, blocked = connected(server, stack, 2)
         trust(server, "/quick", "/either")
+        nothing_is_brief(monkeypatch)
         stage.blocks = True
         with one_turn(server):
             other.send(request("/quick"))
@@ -327,6 +357,56 @@ def test_a_path_that_has_blocked_is_not_trusted_any_more(
         assert blocked.answer().body == b"/either"
         assert other.answer().body == b"/quick"
         until(lambda: not crew_of(server).trust.holds("/either"))
+
+
+def test_a_path_that_has_blocked_alone_is_not_trusted_either(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage()
+    with serving(stage, threads=1, linger_timeout=0.01) as server:
+        (client,) = connected(server, stack, 1)
+        trust(server, "/gate")
+        nothing_is_brief(monkeypatch)
+        client.send(request("/gate"))
+        until(lambda: "/gate" in stage.entered)
+        stage.gate.set()
+        assert client.answer().status == 200
+        until(lambda: not crew_of(server).trust.holds("/gate"))
+
+
+def test_a_thread_that_takes_the_lead_sends_what_the_last_leader_has_kept(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The monitor is not the only one who takes the lead from a call that blocks."""
+    stage = Stage()
+    back = threading.Event()
+
+    def views(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        if environ["PATH_INFO"] == "/long":
+            stage.entered.append("/long")
+            assert back.wait(BOUND)
+        return stage(environ, start_response)
+
+    with serving(views, threads=4, linger_timeout=0.01) as server:
+        first, blocked, other, *clients = connected(server, stack, 6)
+        trust(server, "/quick", "/either")
+        first.send(request("/long"))
+        until(lambda: "/long" in stage.entered)
+        assert other.ask("/quick").status == 200  # somebody else leads by now
+        monkeypatch.setattr(crew_of(server), "take_over", lambda: None)  # a monitor that is late
+        stage.blocks = True
+        with one_turn(server):
+            for client in clients:
+                client.send(request("/quick"))
+            blocked.send(request("/either"))
+        until(lambda: "/either" in stage.entered)
+        back.set()  # and finds the token of whoever is in /either
+        assert first.answer().body == b"/long"
+        for client in clients:
+            assert client.answer().body == b"/quick"
+        assert not stage.gate.is_set()
+        stage.gate.set()
+        assert blocked.answer().body == b"/either"
 
 
 @pytest.mark.parametrize("threads", [1, 4])

@@ -13,9 +13,10 @@ Decision.
     two answers.  Which calls are brief is learnt by path: after some in a row that took less than
     :data:`BRIEF`; one that took longer takes the trust away for many more.
 Danger.
-    A trusted path may block all the same.  The monitor, as it takes the lead away, sends what
-    that leader has kept.  With ``threads=1`` there is no monitor: then the answers kept, no more
-    than :data:`MOST`, wait with everybody else.
+    A trusted path may block all the same.  Whoever takes the lead away from its call sends what
+    that leader has kept: the monitor, or a thread that is back and finds the token of that call.
+    With ``threads=1`` there is nobody: then the answers kept, no more than :data:`MOST`, wait with
+    everybody else.
     A worker process that is killed takes with it what it has kept; so that its parent can tell
     which requests are lost, each stands on the board until it is sent.
 Price.
@@ -25,6 +26,7 @@ Price.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from stein.server.places import ThreadPlace
 
 __all__ = ["BRIEF", "LARGEST", "LONGEST", "MOST", "TRIFLE", "Batch", "Trust"]
+
+logger: Final = logging.getLogger("stein.error")
 
 MOST: Final = 16  #: answers
 LONGEST: Final = 0.0002  #: seconds from the end of the first call
@@ -62,7 +66,8 @@ class Trust:
         """Note how many seconds a call took."""
         paths = self.wanting
         if took > BRIEF:
-            paths[path] = -_PENANCE
+            if path in paths:  # others have no trust to lose
+                paths[path] = -_PENANCE
         elif took > TRIFLE and (wanting := paths.get(path, -_PROOF)):
             paths[path] = wanting + 1
             if len(paths) > _MOST_PATHS:
@@ -72,7 +77,7 @@ class Trust:
 class Batch:
     """The answers that one leader keeps in a turn.
 
-    Threads: the leader; :meth:`send` also the monitor, at the same time.
+    Threads: the leader; :meth:`send` also whoever has taken the lead, at the same time.
 
     :param places: on the board, for what is kept; empty if nobody would look.
     """
@@ -97,6 +102,7 @@ class Batch:
         if self._places:
             shown = self._places.popleft()
             shown.enter(call.exchange, left)
+            call.worker.place.since[0] = 0.0  # there is one of it
         calls.append((call, shown))
         if left >= self._until or len(calls) >= MOST:
             self.send(leading=True)
@@ -119,5 +125,9 @@ class Batch:
             if shown is not None:
                 shown.leave()  # before it is sent, see Call._send_whole
                 self._places.append(shown)
-            call.send_kept()
-            connection.after_call(call, leading, True, now)
+            try:
+                call.send_kept()
+                connection.after_call(call, leading, True, now)
+            except Exception:  # the others are to have their answers, and the crew its leader
+                logger.exception("internal error after a call on %r", connection)
+                connection.engine.post(connection.close)

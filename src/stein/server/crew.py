@@ -95,6 +95,8 @@ class Crew(Roster):
         self.last_inline = 0.0
         self.pace = Pace(cautious=engine.runtime.cautious)
         self.trust = Trust()
+        # A time-out of gevent's that a view has left running is raised in whatever runs then.
+        self._stray = BaseException if engine.runtime.cautious else Exception
         # With a parent that will ask what a killed process held, what is kept is shown, too.
         self._told = engine.board is None
         self._kept_places = deque(
@@ -169,7 +171,7 @@ class Crew(Roster):
     def _work(self, worker: Worker) -> None:
         """Do what the thread is given, a call or the lead (``None``), until the crew stops."""
         worker.place = self._place.thread(worker.name)
-        worker.wake.acquire()
+        self._park(worker)
         while True:
             task, worker.task = worker.task, None
             if task is not None:
@@ -180,6 +182,15 @@ class Crew(Roster):
                 self._lead(worker)
             self._next(worker)
         worker.place.free()
+
+    def _park(self, worker: Worker) -> None:
+        while True:
+            try:
+                worker.wake.acquire()
+            except self._stray:
+                logger.exception("something was raised in %s, which is in no call", worker.name)
+            else:
+                return
 
     def _run(self, worker: Worker, call: Call) -> None:
         """Run a call in a thread that does not lead."""
@@ -219,7 +230,7 @@ class Crew(Roster):
             worker.leads = True
             try:
                 leads = self._turn(worker)
-            except Exception:  # the others go on, whatever it was
+            except self._stray:  # the others go on, whatever it was
                 logger.exception("internal error in a turn of the engine")
                 leads = worker.leads
             if worker.ended:
@@ -280,7 +291,7 @@ class Crew(Roster):
         if usual > 0:
             self._engine.tally.count_usual(usual, self.last_inline - self._engine.now)
 
-    def _begin(self, call: Call, worker: Worker) -> bool:
+    def _begin(self, call: Call, worker: Worker) -> bool:  # noqa: C901 - PERF: one frame for a call
         """Run a call, or see to it that it is run.
 
         :return: false if the turn is over by that, since somebody else may have led in between;
@@ -310,11 +321,12 @@ class Crew(Roster):
         call.run(worker)
         took = exchange.left - exchange.entered
         try:
-            self.token.pop()
+            if self.token.pop() is not call:  # that of a leader who is in a call
+                self._send_kept(worker)
             leading = True
         except IndexError:
             leading = False
-        if batch.open and (took > BRIEF or (not keeps and took > TRIFLE)):
+        if took > BRIEF or (batch.open and not keeps and took > TRIFLE):
             self.trust.learn(path, took)
         if took < SLOW and leading:
             worker.call = None
@@ -336,12 +348,14 @@ class Crew(Roster):
         exchange = call.exchange
         keeps = False
         if batch.open and not self._watched:
-            worker.keeps = keeps = self.trust.wanting.get(exchange.line[2]) == 0
+            # A body that is not complete may keep everybody waiting.
+            keeps = exchange.complete and self.trust.wanting.get(exchange.line[2]) == 0
+            worker.keeps = keeps
             if not keeps and batch.calls:
                 batch.send(leading=True)
         call.run(worker)
         took = exchange.left - exchange.entered
-        if batch.open and (took > BRIEF or (not keeps and took > TRIFLE)):
+        if took > BRIEF or (batch.open and not keeps and took > TRIFLE):
             self.trust.learn(exchange.line[2], took)
         if self._watched or took > SLOW:
             self._end(call, worker, leading=True)
@@ -378,7 +392,7 @@ class Crew(Roster):
             if not self._alone:
                 self._lay_token(call)
             call.resume()
-            leading = self._alone or self._take_token()
+            leading = self._alone or self._take_token(call)
             self._end(call, worker, leading=leading)
             if not leading:
                 return False
@@ -393,26 +407,33 @@ class Crew(Roster):
         """Give the lead to another thread, unless the call has ended just now.  The monitor."""
         leader = self._leader
         call = leader.call if leader is not None else None
-        if self._take_token():
-            self._send_kept()
+        if self._take_token(None):
             with self._lock:  # without which the call's thread goes nowhere
                 if leader is not None and call is not None and leader.call is call:
                     leader.place.identify(call.exchange)
                 if not self.stopping:
                     self._promote()
 
-    def _send_kept(self) -> None:
-        """Send what the leader has kept, who is in a call that does not end.  The monitor."""
-        for worker in self.workers:  # of whom one at most has something
-            if worker.batch.calls:
+    def _send_kept(self, me: Worker | None) -> None:
+        """Send what others have kept, who led and are in calls that do not end.
+
+        The monitor, or a thread that has the lead since a moment.
+        """
+        for worker in self.workers:
+            if worker is not me and worker.batch.calls:
                 worker.batch.send(leading=False)
 
-    def _take_token(self) -> bool:
-        """Take the token up; false if somebody else was first, and leads."""
+    def _take_token(self, call: Call | None) -> bool:
+        """Take the token up; false if somebody else was first, and leads.
+
+        :param call: for which it was laid down; ``None``: the monitor takes it away.
+        """
         try:
-            self.token.pop()
+            found = self.token.pop()
         except IndexError:
             return False
+        if found is not call:
+            self._send_kept(None if call is None else call.worker)
         return True
 
     def _hand_over(self, call: Call, worker: Worker) -> bool:
@@ -463,5 +484,5 @@ class Crew(Roster):
         """Run a call in the leader's thread; as :meth:`_begin`, which has it written out."""
         self._lay_token(call)
         call.run(worker)
-        self._end(call, worker, leading=self._take_token())
+        self._end(call, worker, leading=self._take_token(call))
         return False

@@ -55,6 +55,10 @@ class Roster:
         """Make the record of a thread."""
         raise NotImplementedError
 
+    def _park(self, worker: Worker) -> None:
+        """Wait in a thread until it has something to do."""
+        raise NotImplementedError
+
     def _work(self, worker: Worker) -> None:
         """Do what the thread is given, until the crew stops."""
         raise NotImplementedError
@@ -96,7 +100,7 @@ class Roster:
                 return
             self._leave_seat(worker)
             self._parked.append(worker)
-        worker.wake.acquire()
+        self._park(worker)
 
     def _find_thread(self) -> Worker | None:
         """A thread with nothing to do, started if all have; the lock is held.

@@ -20,7 +20,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stein.errors import RequestError
-from stein.http.h1.reader import RequestReader
+from stein.http.h1.reader import NEVER, RequestReader
 from stein.http.h1.strict import parse_request_line
 
 if TYPE_CHECKING:
@@ -81,7 +81,10 @@ class LenientReader(RequestReader):
         try:
             return self._make_exchange(head)
         except RequestError as error:
-            mended = None if error.limit else mend(head, local=self._local)
+            mended = None
+            # What is cut off is looked at, too: it is as long as it is, and holds what it holds.
+            if not (error.limit or NEVER.search(head) or self._is_large(head)):
+                mended = mend(head, local=self._local)
             if mended is None:
                 self._parser = None
                 return super()._read_head(head)  # raises the same again
@@ -92,6 +95,11 @@ class LenientReader(RequestReader):
             exchange.variables["CONTENT_LENGTH"] = mended.length.decode("latin-1")
         self._note(exchange, "; ".join(mended.faults))
         return exchange
+
+    def _is_large(self, head: bytes) -> bool:
+        line = head.index(b"\r\n")
+        limits = self._limits
+        return line > limits.request_line or len(head) - line - 2 > limits.header_bytes
 
 
 def mend(head: bytes, *, local: bool) -> Mended | None:

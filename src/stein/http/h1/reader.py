@@ -40,11 +40,11 @@ from stein.http.h1.strict import parse_request_line, show
 if TYPE_CHECKING:
     from stein.http.limits import Limits
 
-__all__ = ["TLS_HELLO", "RequestReader", "clear_memories"]
+__all__ = ["NEVER", "TLS_HELLO", "RequestReader", "clear_memories"]
 
-# What can never be part of a head, looked for in pieces that do not complete one: a line feed
+#: What can never be part of a head, looked for in pieces that do not complete one: a line feed
 # without its carriage return, the reverse, and control characters (a TLS hello has them).
-_NEVER: Final = re.compile(rb"\n(?<!\r\n)|\r[^\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+NEVER: Final = re.compile(rb"\n(?<!\r\n)|\r[^\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 #: How a TLS handshake begins (RFC 8446 5.1, 4.1.2): type and major version.
 TLS_HELLO: Final = b"\x16\x03"
@@ -243,7 +243,7 @@ class RequestReader:
         that the answer does not depend on how the bytes were cut.
         """
         limits = self._limits
-        misplaced = _NEVER.search(head, start)
+        misplaced = NEVER.search(head, start)
         if self._line is None:
             eol = head.find(b"\r\n", max(0, start - 1))
             if (eol if eol >= 0 else len(head) - 1) > limits.request_line:
@@ -367,14 +367,14 @@ class RequestReader:
 
     def _too_long(self, head: bytes | bytearray) -> RequestError:
         limit = self._limits.request_line
-        if _NEVER.search(head, 0, limit + 2):
+        if NEVER.search(head, 0, limit + 2):
             return _out_of_place(head)
         reason = f"request line over {limit} bytes: {show(bytes(head[:81]))}"
         return RequestError(414, reason, "limit_request_line")
 
     def _too_large(self, head: bytes | bytearray, eol: int) -> RequestError:
         limit = self._limits.header_bytes
-        if _NEVER.search(head, 0, eol + 2 + limit + 1):
+        if NEVER.search(head, 0, eol + 2 + limit + 1):
             return _out_of_place(head)
         reason = f"header fields over {limit} bytes"
         return RequestError(431, reason, "limit_header_bytes")
