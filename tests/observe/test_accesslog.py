@@ -35,6 +35,7 @@ from stein.observe.lines import (
     make_formatter,
     readable,
 )
+from stein.server.closing import BODY, CALL, DRAIN, HEAD
 from stein.server.settings import Settings
 
 if TYPE_CHECKING:
@@ -616,15 +617,15 @@ def test_the_server_sets_the_outcomes_that_are_explained_and_no_others() -> None
 
 
 @pytest.mark.parametrize(
-    "sent",
+    ("sent", "state"),
     [
-        b"GET /call HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
-        b"GET /head HTTP/1.1\r\nHos",
-        b"GET /drain HTTP/1.1\r\nHost: a\r\n\r\n",
+        (b"GET /call HTTP/1.1\r\nHost: a\r\n\r\n", CALL),
+        (b"POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf", BODY),
+        (b"GET /head HTTP/1.1\r\nHos", HEAD),
+        (b"GET /drain HTTP/1.1\r\nHost: a\r\n\r\n", DRAIN),
     ],
 )
-def test_what_the_stop_cuts_short_is_observed_as_stopped(sent: bytes) -> None:
+def test_what_the_stop_cuts_short_is_observed_as_stopped(sent: bytes, state: int) -> None:
     called, may_end, seen = threading.Event(), threading.Event(), list[Exchange]()
 
     def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
@@ -639,14 +640,18 @@ def test_what_the_stop_cuts_short_is_observed_as_stopped(sent: bytes) -> None:
     server.start()
     thread = threading.Thread(target=server.serve)
     thread.start()
+    assert server._engine is not None
+    connections = server._engine.connections
     host, _, port = server.addresses[0].rpartition("/")[2].rpartition(":")
     with socket.create_connection((host, int(port))) as client:
         client.sendall(sent)
-        if b"call" in sent or b"drain" in sent:
+        if state in {CALL, DRAIN}:
             assert called.wait(20)
-        time.sleep(0.1)
+        wait_for(lambda: [(each.state, each._reader.seen) for each in connections.values()] == [
+            (state, sent if state == HEAD else b"")
+        ])  # fmt: skip
         server.request_stop(0.0)
-        time.sleep(0.1)
+        wait_for(lambda: all(each.gone for each in list(connections.values())))
         may_end.set()
         thread.join(20)
     wait_for(lambda: seen)
