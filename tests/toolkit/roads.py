@@ -263,7 +263,8 @@ class Link(io.RawIOBase):
             self._answer += head.replace("\n", "\r\n").encode() + text.encode()
             return
         self._call = Call(cast("Any", self), exchange, body)
-        self._call.run(SimpleNamespace(name="test", place=_place(), brief=False))
+        me = {"name": "test", "place": _place(), "brief": False, "keeps": False, "told": False}
+        self._call.run(SimpleNamespace(**me))
 
     def _read_request(self) -> tuple[Exchange, IO[bytes]]:
         template = base_environ(self._settings, cast("Any", self), tls=False)
