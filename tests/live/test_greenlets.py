@@ -227,8 +227,11 @@ def test_whatever_a_call_waits_for_the_others_go_on(program: Path, kind: str) ->
             assert server.get().startswith("stein-")
         if kind == "process":
             (pid,) = server.workers().values()
-            cat = until(lambda: Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-            os.kill(int(cat[0]), signal.SIGTERM)
+            children = Path(f"/proc/{pid}/task/{pid}/children")
+            (cat,) = until(lambda: children.read_text().split())
+            # Before it has become another program it has the worker's own handlers.
+            until(lambda: Path(f"/proc/{cat}/comm").read_text() == "cat\n")
+            os.kill(int(cat), signal.SIGTERM)
             assert answer(waiting) == (200, b"")
             return
         server.get("/release/" + kind)
