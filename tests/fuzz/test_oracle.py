@@ -124,7 +124,7 @@ FAULTS: dict[str, tuple[object, str, object]] = {
     "no host is wrong": (module, "is_host", lambda _: True),
     "hosts are not checked": (module, "_check_host", ignore_fault),
     "pieces are not checked": (RequestReader, "_check_piece", ignore_fault),
-    "line feeds in pieces are too much": (module, "_NEVER", re.compile(rb"\n")),
+    "line feeds in pieces are too much": (module, "NEVER", re.compile(rb"\n")),
     "overhead is not counted": (ChunkedBody, "_check_overhead", ignore_fault),
     "no slack for a size line": (ChunkedBody, "_SLACK", 0),
     "a crash": (module, "apply_persistence", crash),

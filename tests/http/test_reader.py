@@ -885,7 +885,7 @@ class CountingPattern:
 
 def test_a_head_in_pieces_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
     pattern = CountingPattern(module.NEVER)
-    monkeypatch.setattr(module, "_NEVER", pattern)
+    monkeypatch.setattr(module, "NEVER", pattern)
     data = request(b"GET / HTTP/1.1", *[b"A%d: %b" % (i, b"b" * 100) for i in range(50)])
     parser = reader()
     for piece in bytewise(data)[:-1]:
